@@ -1,0 +1,1 @@
+"""What an event source mapping is. Knows nothing about polling."""

@@ -1,0 +1,1 @@
+"""Decisions. Synchronous and pure: no I/O, no clock, no randomness, no logging; `now` is an argument."""

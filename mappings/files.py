@@ -1,0 +1,175 @@
+"""What a set of mapping files means together: which mappings, and which function each of them invokes.
+
+Every problem of every file is collected, so that an author mends them in one go. Each sentence names the
+file, the mapping or function, and the field.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mappings.arns import FunctionName
+from mappings.documents import read_document
+from mappings.errors import InvalidFile, shown
+from mappings.functions import Function, parse_function, unlisted_function
+from mappings.model import EventSourceMapping
+from mappings.spelling import in_aws_spelling
+from mappings.validation import mapping_from_request, request_errors
+
+_SUFFIXES = {".yaml", ".yml", ".json"}
+_SECTIONS = ("functions", "mappings")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingSet:
+    """The mappings of some files, and the functions that the files define."""
+
+    functions: Mapping[str, Function]
+    mappings: tuple[EventSourceMapping, ...]
+
+    def function_for(self, mapping: EventSourceMapping) -> Function:
+        """Return what the mapping invokes: the function that the files define, else one of AWS Lambda."""
+        name = FunctionName.parse(mapping.function_name)
+        if name.is_local and name.name in self.functions:
+            return self.functions[name.name]
+        return unlisted_function(mapping)
+
+
+def read_mapping_files(paths: Iterable[Path | str], *, now: float) -> MappingSet:
+    """Read files, and the mapping files in directories, as one set; raise InvalidFile with every problem.
+
+    `now`, in epoch seconds, is the time that no StartingPositionTimestamp may exceed.
+    """
+    reading = _Reading(now)
+    reading.read_paths([Path(path) for path in paths])
+    reading.check_references()
+    if reading.problems:
+        raise InvalidFile(reading.problems)
+    return MappingSet(functions=reading.functions, mappings=tuple(reading.mappings.values()))
+
+
+class _Reading:
+    """One reading of a set of files: what was found, at which place, and what was wrong."""
+
+    def __init__(self, now: float) -> None:
+        self.problems: list[str] = []
+        self.functions: dict[str, Function] = {}
+        self.mappings: dict[str, EventSourceMapping] = {}  # by place
+        self._now = now
+        self._defined: dict[str, str] = {}  # function name -> place, also of those that are not valid
+
+    def read_paths(self, paths: list[Path]) -> None:
+        seen: set[Path] = set()
+        for path in paths:
+            try:
+                files = _files_at(path)
+            except InvalidFile as error:
+                self._report(str(path), error.problems)
+                continue
+            for file in files:
+                if file.resolve() not in seen:
+                    seen.add(file.resolve())
+                    self._read_file(file)
+        if not self.mappings and not self.problems:
+            self._report(", ".join(map(str, paths)) or "arguments", ["no mapping is given"])
+
+    def check_references(self) -> None:
+        """Report what only all files together show: duplicates, and functions misused or not used."""
+        places: dict[tuple[str, str], str] = {}
+        for place, mapping in self.mappings.items():
+            first = places.setdefault((mapping.event_source.arn, mapping.function_arn), place)
+            if first != place:
+                self._report(place, [f"EventSourceArn and FunctionName are the same as in {first}"])
+            self._report(place, _qualifier_problems(mapping, self.functions))
+        # An invalid mapping may be the one that uses it.
+        if not self.problems:
+            names = [FunctionName.parse(mapping.function_name) for mapping in self.mappings.values()]
+            used = {name.name for name in names if name.is_local}
+            for name in sorted(self.functions.keys() - used):
+                self._report(self._defined[name], ["no mapping has this FunctionName"])
+
+    def _report(self, place: str, problems: Iterable[str]) -> None:
+        self.problems.extend(f"{place}: {problem}" for problem in problems)
+
+    def _read_file(self, path: Path) -> None:
+        try:
+            document = read_document(path)
+        except InvalidFile as error:
+            self._report(str(path), error.problems)
+            return
+        if not isinstance(document, Mapping):
+            self._report(str(path), ["the file must hold an object with the keys functions and mappings"])
+            return
+        for key in document:
+            if key not in _SECTIONS:
+                self._report(
+                    str(path), [f"{shown(key)} is unknown; a file has the keys functions and mappings"]
+                )
+        self._read_functions(str(path), document.get("functions", {}))
+        self._read_mappings(str(path), document.get("mappings", []))
+
+    def _read_functions(self, path: str, section: object) -> None:
+        if not isinstance(section, Mapping):
+            self._report(path, [f"functions must be an object of functions by name, not {shown(section)}"])
+            return
+        for name, value in section.items():
+            place = f"{path}: functions.{name}"
+            first = self._defined.setdefault(name, place)
+            if first != place:
+                self._report(place, [f"the function is defined twice; the first is {first}"])
+                continue
+            try:
+                self.functions[name] = parse_function(name, value)
+            except InvalidFile as error:
+                self._report(place, error.problems)
+
+    def _read_mappings(self, path: str, section: object) -> None:
+        if not isinstance(section, list):
+            self._report(path, [f"mappings must be a list, not {shown(section)}"])
+            return
+        for index, value in enumerate(section):
+            place = f"{path}: mappings[{index}]"
+            if isinstance(value, Mapping):
+                self._read_mapping(place, value)
+            else:
+                self._report(place, [f"a mapping must be an object, not {shown(value)}"])
+
+    def _read_mapping(self, place: str, value: Mapping[str, object]) -> None:
+        request, problems = in_aws_spelling(value)
+        place = f"{place}{_description(request)}"
+        if not problems:
+            errors = request_errors(request, now=self._now)
+            problems = [sentence for error in errors for sentence in error.sentences()]
+        if problems:
+            self._report(place, problems)
+        else:
+            self.mappings[place] = mapping_from_request(request, now=self._now)
+
+
+def _files_at(path: Path) -> list[Path]:
+    try:
+        if not path.is_dir():
+            return [path]
+        # A mounted ConfigMap holds its files twice, the second time behind names that begin with a dot.
+        files = sorted(
+            file for file in path.iterdir() if file.suffix in _SUFFIXES and not file.name.startswith(".")
+        )
+    except OSError as error:
+        raise InvalidFile([f"the directory cannot be read: {error.strerror or error}"]) from error
+    if not files:
+        raise InvalidFile(["the directory has no file that ends in .yaml, .yml or .json"])
+    return files
+
+
+def _description(request: Mapping[str, object]) -> str:
+    known = [str(request[field]) for field in ("EventSourceArn", "FunctionName") if field in request]
+    return f" ({' -> '.join(known)})" if known else ""
+
+
+def _qualifier_problems(mapping: EventSourceMapping, functions: Mapping[str, Function]) -> Iterator[str]:
+    name = FunctionName.parse(mapping.function_name)
+    if name.is_local and name.qualifier is not None and name.name in functions:
+        yield (
+            f"FunctionName {name.qualified_name} has a qualifier, but {name.name} is defined in functions, "
+            "where a function has neither versions nor aliases"
+        )

@@ -1,0 +1,209 @@
+"""The rules that need more than one value, or the kind of event source, but no I/O; in AWS's words if known.
+
+A request comes here with its declared constraints kept. Each rule yields what it finds; a client gets the
+first.
+"""
+
+from collections.abc import Iterator
+from typing import cast
+
+from mappings.arns import Arn, EventSource
+from mappings.errors import InvalidArn, InvalidParameterValueException, MappingError
+from mappings.limits import (
+    MAXIMUM_FILTERS,
+    MINIMUM_POLLERS,
+    MINIMUM_RECORD_AGE_S,
+    NEUTRAL,
+    NOT_YET,
+    NOT_YET_SOURCES,
+    SourceLimits,
+    SourceType,
+    limits_of,
+)
+from mappings.model import StartingPosition
+from mappings.wire import CreateRequest
+
+Findings = Iterator[MappingError]
+
+
+def broken_rules(request: CreateRequest, source: EventSource, *, now: float) -> Findings:
+    """Yield every rule that the request breaks: those of AWS, then what this version does not do yet."""
+    limits = limits_of(source)
+    yield from _foreign_fields(request, source, limits)
+    # A foreign field is reported once; no rule about it follows.
+    own = cast("CreateRequest", {field: value for field, value in request.items() if field in limits.fields})
+    yield from _batch_rules(own, limits)
+    if limits.starting_positions:
+        yield from _position_rules(own, source, limits, now)
+    yield from _age_rules(own)
+    yield from _tumbling_window_rules(own)
+    yield from _destination_rules(own)
+    yield from _poller_rules(own)
+    yield from _metrics_rules(own)
+    yield from _filter_rules(own)
+    yield from _not_yet(own, source)
+
+
+def _foreign_fields(request: CreateRequest, source: EventSource, limits: SourceLimits) -> Findings:
+    for field in request:
+        if field not in limits.fields:
+            yield unsupported(field, f"{field} does not apply to {SourceType.of(source).value}")
+
+
+def unsupported(field: str, explanation: str) -> InvalidParameterValueException:
+    """Return AWS's refusal of a parameter of some other kind of event source."""
+    name = field.rpartition(".")[2]
+    return InvalidParameterValueException(
+        f"Unsupported {name} parameter for given event source mapping type.",
+        field=field,
+        explanation=explanation,
+    )
+
+
+def _batch_rules(request: CreateRequest, limits: SourceLimits) -> Findings:
+    size = request.get("BatchSize", limits.batch_size)
+    window = request.get("MaximumBatchingWindowInSeconds", 0)
+    if window > limits.maximum_batching_window:
+        yield InvalidParameterValueException(
+            "Batching window is not supported for FIFO queues", field="MaximumBatchingWindowInSeconds"
+        )
+    if size > limits.maximum_batch_size:
+        yield InvalidParameterValueException(
+            f"Batch size must not exceed {limits.maximum_batch_size} for FIFO queues", field="BatchSize"
+        )
+    if window == 0 and size > limits.maximum_batch_size_without_window:
+        yield InvalidParameterValueException(
+            "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than "
+            f"{limits.maximum_batch_size_without_window}",
+            field="MaximumBatchingWindowInSeconds",
+        )
+
+
+def _position_rules(
+    request: CreateRequest, source: EventSource, limits: SourceLimits, now: float
+) -> Findings:
+    position = request.get("StartingPosition")
+    if position is None:
+        yield InvalidParameterValueException(
+            "1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: "
+            "Member must not be null.",
+            field="StartingPosition",
+            explanation=f"StartingPosition is required for {SourceType.of(source).value}",
+        )
+    elif position not in limits.starting_positions:
+        yield InvalidParameterValueException(
+            f"Unsupported starting position for arn type: {source.arn}",
+            field="StartingPosition",
+            explanation=f"StartingPosition {position} does not apply to {SourceType.of(source).value}",
+        )
+    elif message := _timestamp_problem(position, request.get("StartingPositionTimestamp"), now):
+        yield InvalidParameterValueException(message, field="StartingPositionTimestamp")
+
+
+def _timestamp_problem(position: str, timestamp: float | None, now: float) -> str | None:
+    at_timestamp = position == StartingPosition.AT_TIMESTAMP
+    if timestamp is None:
+        missing = "StartingPositionTimestamp is required when StartingPosition is AT_TIMESTAMP"
+        return missing if at_timestamp else None
+    if not at_timestamp:
+        return f"StartingPositionTimestamp requires StartingPosition AT_TIMESTAMP, not {position}"
+    return "StartingPositionTimestamp must not be in the future" if timestamp > now else None
+
+
+def _age_rules(request: CreateRequest) -> Findings:
+    if 0 <= request.get("MaximumRecordAgeInSeconds", -1) < MINIMUM_RECORD_AGE_S:
+        yield InvalidParameterValueException(
+            f"MaximumRecordAgeInSeconds must be -1 or at least {MINIMUM_RECORD_AGE_S}",
+            field="MaximumRecordAgeInSeconds",
+        )
+
+
+def _tumbling_window_rules(request: CreateRequest) -> Findings:
+    if request.get("TumblingWindowInSeconds", 0) == 0:
+        return
+    if request.get("ParallelizationFactor", 1) > 1:
+        yield InvalidParameterValueException(
+            "TumblingWindowInSeconds cannot be combined with a ParallelizationFactor above 1",
+            field="TumblingWindowInSeconds",
+        )
+    if request.get("FilterCriteria", {}).get("Filters"):
+        yield InvalidParameterValueException(
+            "TumblingWindowInSeconds cannot be combined with FilterCriteria", field="TumblingWindowInSeconds"
+        )
+
+
+def _destination_rules(request: CreateRequest) -> Findings:
+    config = request.get("DestinationConfig", {})
+    if "OnSuccess" in config:
+        yield unsupported(
+            "DestinationConfig", "DestinationConfig.OnSuccess does not apply to an event source mapping"
+        )
+    destination = config.get("OnFailure", {}).get("Destination")
+    if destination and (problem := _destination_problem(destination)):
+        yield InvalidParameterValueException(problem, field="DestinationConfig.OnFailure.Destination")
+
+
+def _destination_problem(destination: str) -> str | None:
+    try:
+        arn = Arn.parse(destination)
+        if arn.service in {"sqs", "sns"}:
+            arn.require("region", "account")
+    except InvalidArn as error:
+        return str(error)
+    if arn.service not in {"sqs", "sns", "s3"}:
+        return "An on-failure destination must be an SQS queue, an SNS topic or an S3 bucket"
+    if arn.service != "s3" and arn.resource.endswith(".fifo"):
+        return "An on-failure destination must not be a FIFO queue or FIFO topic"
+    return None
+
+
+def _poller_rules(request: CreateRequest) -> Findings:
+    config = request.get("ProvisionedPollerConfig")
+    if config is None:
+        return
+    field = "ProvisionedPollerConfig"
+    minimum, maximum = config.get("MinimumPollers"), config.get("MaximumPollers")
+    if "PollerGroupName" in config:
+        yield unsupported(f"{field}.PollerGroupName", f"{field}.PollerGroupName applies to Kafka only")
+    if "MaximumConcurrency" in request.get("ScalingConfig", {}):
+        yield InvalidParameterValueException(
+            "Provisioned mode for SQS ESM does not support maximum concurrency feature. "
+            "Use MaximumPollers as the control mechanism and remove maximum concurrency.",
+            field=field,
+        )
+    if minimum is None and maximum is None:
+        yield InvalidParameterValueException(
+            "Either MinimumPollers or MaximumPollers are required if ProvisionedPollerConfig is provided.",
+            field=field,
+        )
+    elif (minimum or MINIMUM_POLLERS) < MINIMUM_POLLERS or (maximum or 10_000) < (minimum or MINIMUM_POLLERS):
+        yield InvalidParameterValueException(
+            "MinimumPollers should be between [2, 200] and "
+            "MaximumPollers should be between [MinimumPollers, 10000]",
+            field=field,
+        )
+
+
+def _metrics_rules(request: CreateRequest) -> Findings:
+    if set(request.get("MetricsConfig", {}).get("Metrics", ())) - {"EventCount"}:
+        yield InvalidParameterValueException(
+            "MetricsConfig.Metrics may hold EventCount only for this event source",
+            field="MetricsConfig.Metrics",
+        )
+
+
+def _filter_rules(request: CreateRequest) -> Findings:
+    filters = request.get("FilterCriteria", {}).get("Filters", [])
+    if len(filters) > MAXIMUM_FILTERS:
+        yield InvalidParameterValueException(
+            f"FilterCriteria.Filters may hold up to {MAXIMUM_FILTERS} filters", field="FilterCriteria.Filters"
+        )
+
+
+def _not_yet(request: CreateRequest, source: EventSource) -> Findings:
+    kind = SourceType.of(source)
+    if kind in NOT_YET_SOURCES:
+        yield InvalidParameterValueException(NOT_YET_SOURCES[kind], field="EventSourceArn")
+    for field, value in request.items():
+        if field in NOT_YET and value not in NEUTRAL.get(field, ()):
+            yield InvalidParameterValueException(NOT_YET[field], field=field)

@@ -1,0 +1,47 @@
+"""The Lambda service model inside botocore: the one file that knows where it is and how it spells a shape."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TypedDict, cast
+
+
+class MemberRef(TypedDict):
+    shape: str
+
+
+class Shape(TypedDict, total=False):
+    """What this package reads of a shape in `service-2.json`."""
+
+    type: str
+    required: list[str]
+    members: dict[str, MemberRef]  # of a structure
+    member: MemberRef  # of a list
+    key: MemberRef  # of a map
+    value: MemberRef
+    enum: list[str]
+    min: int
+    max: int
+    pattern: str
+
+
+CREATE_REQUEST = "CreateEventSourceMappingRequest"
+
+
+@cache
+def _shapes() -> Mapping[str, Shape]:
+    # botocore takes 90 ms to import, and `poller --help` needs none of it.
+    from botocore.loaders import Loader  # noqa: PLC0415
+
+    # Only the built-in data: a model in the user's ~/.aws/models must not change what is a valid mapping.
+    loader = Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
+    model = loader.load_service_model("lambda", "service-2", "2015-03-31")
+    return cast("Mapping[str, Shape]", model["shapes"])
+
+
+def shape(name: str) -> Shape:
+    return _shapes()[name]
+
+
+def members(name: str) -> Mapping[str, str]:
+    """Return the members of a structure, each with the name of its shape."""
+    return {member: reference["shape"] for member, reference in shape(name)["members"].items()}

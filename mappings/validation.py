@@ -1,0 +1,125 @@
+"""Whether a CreateEventSourceMapping request makes a mapping: AWS's two layers, constraints before rules."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import cast
+from uuid import UUID
+
+from mappings.arns import EventSource, FunctionName
+from mappings.constraints import request_violations
+from mappings.errors import (
+    InvalidArn,
+    InvalidParameterValueException,
+    MappingError,
+    UnrecognizedEventSource,
+    ValidationException,
+)
+from mappings.limits import limits_of
+from mappings.model import EventSourceMapping, StartingPosition
+from mappings.rules import broken_rules
+from mappings.wire import CreateRequest
+
+
+def mapping_from_request(
+    request: Mapping[str, object], *, now: float, uuid: str | None = None
+) -> EventSourceMapping:
+    """Return the mapping that the request describes, or raise what AWS would answer first.
+
+    `now` is in epoch seconds. Without a `uuid` the mapping gets the one that `stable_uuid` derives.
+    """
+    for error in _errors(request, now):
+        raise error
+    return _build(_typed(request), uuid)
+
+
+def request_errors(request: Mapping[str, object], *, now: float) -> tuple[MappingError, ...]:
+    """Return everything that is wrong with the request, the one that AWS would answer first."""
+    return tuple(_errors(request, now))
+
+
+def stable_uuid(event_source_arn: str, function_arn: str) -> str:
+    """Return the UUID of the one mapping that can exist between this source and this qualified function.
+
+    It has the shape of AWS's random ones (lower-case, version 4) and is the same in every process, so a
+    mapping that stands in a file keeps its checkpoints over restarts, whatever else of it changes.
+    """
+    digest = hashlib.sha256(f"{event_source_arn}\n{function_arn}".encode()).digest()
+    return str(UUID(bytes=digest[:16], version=4))
+
+
+def _errors(request: Mapping[str, object], now: float) -> Iterator[MappingError]:
+    violations = request_violations(request)
+    if violations:
+        yield ValidationException(violations)
+        return
+    typed = _typed(request)
+    try:
+        source = _event_source(typed)
+    except InvalidParameterValueException as error:
+        yield error
+    else:
+        yield from broken_rules(typed, source, now=now)
+
+
+def _typed(request: Mapping[str, object]) -> CreateRequest:
+    """Drop the nulls, which mean absent; the declared constraints have proved every other type."""
+    return cast("CreateRequest", _without_nulls(request))
+
+
+def _without_nulls(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_without_nulls(item) for item in value]
+    return value
+
+
+def _event_source(request: CreateRequest) -> EventSource:
+    text = request.get("EventSourceArn")
+    if text is None:
+        raise InvalidParameterValueException(
+            "Unrecognized event source.", field="EventSourceArn", explanation="EventSourceArn is missing"
+        )
+    try:
+        return EventSource.parse(text)
+    except UnrecognizedEventSource as error:
+        raise InvalidParameterValueException(
+            "Unrecognized event source.", field="EventSourceArn", explanation=str(error)
+        ) from error
+    except InvalidArn as error:
+        raise InvalidParameterValueException(str(error), field="EventSourceArn") from error
+
+
+def _build(request: CreateRequest, uuid: str | None) -> EventSourceMapping:
+    source = EventSource.parse(request["EventSourceArn"])
+    function = FunctionName.parse(request["FunctionName"])
+    function_arn = function.arn(region=source.region, account=source.account, partition=source.partition)
+    position = request.get("StartingPosition")
+    pollers = request.get("ProvisionedPollerConfig", {})
+    return EventSourceMapping(
+        uuid=uuid or stable_uuid(source.arn, function_arn),
+        event_source=source,
+        function_name=request["FunctionName"],
+        function_arn=function_arn,
+        enabled=request.get("Enabled", True),
+        batch_size=request.get("BatchSize", limits_of(source).batch_size),
+        maximum_batching_window_in_seconds=request.get("MaximumBatchingWindowInSeconds", 0),
+        filter_patterns=tuple(
+            each.get("Pattern", "") for each in request.get("FilterCriteria", {}).get("Filters", ())
+        ),
+        function_response_types=tuple(request.get("FunctionResponseTypes", ())),
+        metrics=tuple(request.get("MetricsConfig", {}).get("Metrics", ())),
+        kms_key_arn=request.get("KMSKeyArn") or None,
+        starting_position=StartingPosition(position) if position else None,
+        starting_position_timestamp=request.get("StartingPositionTimestamp"),
+        parallelization_factor=request.get("ParallelizationFactor", 1),
+        maximum_retry_attempts=request.get("MaximumRetryAttempts", -1),
+        maximum_record_age_in_seconds=request.get("MaximumRecordAgeInSeconds", -1),
+        bisect_batch_on_function_error=request.get("BisectBatchOnFunctionError", False),
+        tumbling_window_in_seconds=request.get("TumblingWindowInSeconds", 0),
+        on_failure_destination=request.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        or None,
+        maximum_concurrency=request.get("ScalingConfig", {}).get("MaximumConcurrency"),
+        minimum_pollers=pollers.get("MinimumPollers"),
+        maximum_pollers=pollers.get("MaximumPollers"),
+    )

@@ -1,0 +1,133 @@
+"""Commands. Nothing heavy is imported before it is needed."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from mappings.files import MappingSet
+    from poller.settings import Settings
+
+EXIT_USAGE = 2
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="esm-poller", prog_name="poller")
+def main() -> None:
+    """AWS Lambda event source mappings: read SQS, Kinesis and DynamoDB Streams into functions."""
+
+
+def _shared_options(command: Callable[..., None]) -> Callable[..., None]:
+    options = [
+        click.option("--state", help="Where checkpoints live: sqlite:///path or memory://. [POLLER_STATE]"),
+        click.option("--profile", help="Pace of all waits: default or test. [POLLER_PROFILE]"),
+        click.option(
+            "--drain-timeout",
+            "drain_timeout_s",
+            help="Seconds to finish in after SIGTERM. [POLLER_DRAIN_TIMEOUT]",
+        ),
+        click.option("--byte-budget", help="Bytes of records held at most. [POLLER_BYTE_BUDGET]"),
+        click.option("--log-format", help="json or console. [LOG_FORMAT]"),
+        click.option("--log-level", help="debug, info, warning or error. [LOG_LEVEL]"),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE|DIR...")
+@_shared_options
+def run(files: tuple[str, ...], **flags: str | None) -> None:
+    """Run the mappings of the files until SIGTERM.
+
+    Prints `ready mappings=N` once every enabled mapping polls. A first SIGTERM or SIGINT drains, a second one
+    ends at once.
+    """
+    settings = _settings(flags)
+    mapping_set = _mapping_set(files)
+
+    from poller.worker import Worker, run_until_signalled  # noqa: PLC0415  # heavy
+
+    worker = Worker(mapping_set, settings, on_ready=_say_ready)
+    sys.exit(_run(run_until_signalled, worker))
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE|DIR...")
+def validate(files: tuple[str, ...]) -> None:
+    """Check mapping files and import their handlers; exit code 2 names what is wrong."""
+    mapping_set = _mapping_set(files)
+
+    from poller.settings import handler_environment  # noqa: PLC0415  # heavy
+    from poller.targets import check_functions  # noqa: PLC0415
+
+    _run(check_functions, mapping_set.functions.values(), handler_environment())
+    click.echo(f"valid mappings={len(mapping_set.mappings)} functions={len(mapping_set.functions)}")
+
+
+@main.command()
+@click.option("--plain", is_flag=True, help="Lines instead of the live view.")
+@_shared_options
+def demo(*, plain: bool, **flags: str | None) -> None:
+    """Run the main job on an embedded AWS-compatible server and account for every record."""
+    settings = _settings({"profile": "test", "log_level": "error", **{k: v for k, v in flags.items() if v}})
+
+    from poller.demo.show import run_demo  # noqa: PLC0415  # heavy
+
+    sys.exit(_run(run_demo, settings, plain))
+
+
+def _settings(flags: dict[str, str | None]) -> "Settings":
+    from poller.errors import StartError  # noqa: PLC0415  # heavy
+    from poller.logs import configure  # noqa: PLC0415
+    from poller.settings import read_settings  # noqa: PLC0415
+
+    try:
+        settings = read_settings(flags)
+    except StartError as error:
+        _refuse(str(error))
+    configure(settings.log_format, settings.log_level)
+    return settings
+
+
+def _mapping_set(files: tuple[str, ...]) -> "MappingSet":
+    from mappings.errors import InvalidFile  # noqa: PLC0415  # heavy
+    from mappings.files import read_mapping_files  # noqa: PLC0415
+
+    try:
+        return read_mapping_files(files, now=time.time())
+    except InvalidFile as error:
+        _refuse(*error.problems)
+
+
+def _run(main_task: Any, *arguments: Any) -> Any:
+    """Run an async function; what does not allow a start ends the process with exit code 2."""
+    import anyio  # noqa: PLC0415  # heavy
+
+    from poller.errors import StartError, StateRefused  # noqa: PLC0415
+
+    try:
+        return anyio.run(main_task, *arguments, backend_options={"use_uvloop": sys.platform != "win32"})
+    except* (StartError, StateRefused) as group:
+        _refuse(*(str(error) for error in _leaves(group)))
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    leaves: list[BaseException] = []
+    for error in group.exceptions:
+        leaves += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return leaves
+
+
+def _refuse(*problems: str) -> NoReturn:
+    for problem in problems:
+        click.echo(f"error: {problem}", err=True)
+    sys.exit(EXIT_USAGE)
+
+
+def _say_ready(mappings: int) -> None:
+    click.echo(f"ready mappings={mappings}")

@@ -1,0 +1,130 @@
+"""When a batch closes and why: size, payload or window."""
+
+import hashlib
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from poller.core.payload import MAX_PAYLOAD_BYTES, count_that_fits, encoded_size
+from poller.core.records import Record
+
+
+class Trigger(StrEnum):
+    """Why a batch closed."""
+
+    SIZE = "size"
+    BYTES = "bytes"
+    WINDOW = "window"
+    SHARD_END = "shard_end"
+    RETRY = "retry"
+    """It is what was left of another batch: bisected, or cut at a reported failure."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Records that are delivered together, and what became of them so far."""
+
+    records: tuple[Record, ...]
+    trigger: Trigger
+    id: str
+    """UUID derived from the content: the same for every try of an unchanged batch, also after a restart."""
+    tries: int = 0
+    """Failed deliveries that count against MaximumRetryAttempts."""
+    invoke_count: int = 0
+    """Times the event reached the function."""
+    refusals: int = 0
+    """Deliveries in a row that failed before the function could run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchLimits:
+    """What one batch may hold, and how long it may gather."""
+
+    size: int
+    window_s: float = 0.0
+    payload_bytes: int = MAX_PAYLOAD_BYTES
+
+
+def batch_id(scope: str, records: Sequence[Record]) -> str:
+    """Name a batch by its content, in the form of a UUID.
+
+    Args:
+        scope: Mapping and shard; two mappings that read one stream must not share ids.
+        records: The batch; receipts are used, so that a redelivered message makes another batch.
+    """
+    text = f"{scope}|{records[0].receipt}|{records[-1].receipt}|{len(records)}"
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-a{digest[17:20]}-{digest[20:32]}"
+
+
+class Batcher:
+    """Gathers the records of one lane and cuts them into batches, in order."""
+
+    def __init__(self, limits: BatchLimits, *, scope: str) -> None:
+        self._limits = limits
+        self._scope = scope
+        self._pending: deque[Record] = deque()
+        self._bytes = 0
+        self._opened_at = 0.0
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def add(self, records: Sequence[Record], now: float) -> None:
+        """Take records in, in order."""
+        if not self._pending:
+            self._opened_at = now
+        self._pending.extend(records)
+        self._bytes += sum(record.size for record in records)
+
+    def restart_window(self, now: float) -> None:
+        """The previous invocation has completed: the next window starts (semantics 2.1.5, 3.4.3)."""
+        self._opened_at = now
+
+    def deadline(self) -> float | None:
+        """When what is gathered must go, however little it is; None with nothing gathered."""
+        return self._opened_at + self._limits.window_s if self._pending else None
+
+    @property
+    def room(self) -> int:
+        """How many more records the next batch can take."""
+        return max(self._limits.size - len(self._pending), 0)
+
+    def take(self, now: float, *, flush: bool = False) -> Batch | None:
+        """Cut the next batch if one is due.
+
+        Args:
+            now: Monotonic seconds.
+            flush: No more records will come: everything is due.
+        """
+        trigger = self._due(now, flush=flush)
+        if trigger is None:
+            return None
+        limits = self._limits
+        count = count_that_fits(self._pending, limit_bytes=limits.payload_bytes, limit_count=limits.size)
+        if count == limits.size:
+            trigger = Trigger.SIZE
+        elif count < len(self._pending):
+            trigger = Trigger.BYTES
+        records = tuple(self._pending.popleft() for _ in range(count))
+        self._bytes -= sum(record.size for record in records)
+        return Batch(records=records, trigger=trigger, id=batch_id(self._scope, records))
+
+    def drop_all(self) -> Sequence[Record]:
+        """Give back everything that was gathered and not cut."""
+        dropped = tuple(self._pending)
+        self._pending.clear()
+        self._bytes = 0
+        return dropped
+
+    def _due(self, now: float, *, flush: bool) -> Trigger | None:
+        if not self._pending:
+            return None
+        if len(self._pending) >= self._limits.size:
+            return Trigger.SIZE
+        if encoded_size(len(self._pending), self._bytes) > self._limits.payload_bytes:
+            return Trigger.BYTES
+        if flush:
+            return Trigger.SHARD_END
+        return Trigger.WINDOW if now >= self._opened_at + self._limits.window_s else None

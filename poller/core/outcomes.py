@@ -1,0 +1,57 @@
+"""What can come of an invocation. A function that failed is data here, never an exception."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Succeeded:
+    """The function ran and returned `payload`."""
+
+    payload: bytes
+    status_code: int = 200
+    executed_version: str = "$LATEST"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionError:
+    """The function ran and failed: it raised, timed out, exited, or answered more than fits."""
+
+    error_type: str
+    """`Sandbox.Timedout`, `Runtime.ExitError`, the exception's name ... as AWS spells it."""
+    payload: bytes = b""
+    status_code: int = 200
+    executed_version: str = "$LATEST"
+    function_error: str = "Unhandled"
+    """Value of X-Amz-Function-Error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttled:
+    """Refused for load: the function did not run."""
+
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreachable:
+    """The request failed before the function could run: refused, denied, not found, 5xx."""
+
+    reason: str
+    status_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostReply:
+    """The request was sent and no whole answer came back: whether the function ran is unknown."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooLarge:
+    """The event exceeds the payload quota; it can never be invoked as it is."""
+
+    size: int
+
+
+Outcome = Succeeded | FunctionError | Throttled | Unreachable | LostReply | TooLarge

@@ -1,0 +1,20 @@
+"""How fast one shard or queue is read."""
+
+from dataclasses import dataclass
+
+from poller.core.records import Page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Least time from the start of one read to the start of the next."""
+
+    busy_s: float
+    """While records are available."""
+    idle_s: float
+    """After a read that found nothing and knows of nothing."""
+
+    def pause(self, page: Page, elapsed_s: float) -> float:
+        """Seconds to wait before the next read, given how long ago this one began."""
+        interval = self.busy_s if page.records or page.behind else self.idle_s
+        return max(interval - elapsed_s, 0.0)

@@ -1,0 +1,50 @@
+"""The event's exact bytes: how records join into a payload, how large it is, how a value becomes JSON."""
+
+import base64
+import json
+from collections.abc import Iterable, Sequence
+
+import orjson
+
+from poller.core.records import Record
+
+MAX_PAYLOAD_BYTES = 6_291_456  # 6 MiB: synchronous invocation payload quota
+_OPENING = b'{"Records":['
+_CLOSING = b"]}"
+
+
+def encode_records(records: Sequence[Record]) -> bytes:
+    """Join records into the event the function receives."""
+    return _OPENING + b",".join([record.event for record in records]) + _CLOSING
+
+
+def encoded_size(count: int, record_bytes: int) -> int:
+    """Size of the payload of `count` records whose own bytes add up to `record_bytes`."""
+    return len(_OPENING) + record_bytes + max(count - 1, 0) + len(_CLOSING)
+
+
+def count_that_fits(records: Iterable[Record], *, limit_bytes: int, limit_count: int) -> int:
+    """How many leading records one payload can hold; at least one, so that an oversized record moves on."""
+    count = 0
+    total = 0
+    for record in records:
+        total += record.size
+        if count == limit_count or (count and encoded_size(count + 1, total) > limit_bytes):
+            break
+        count += 1
+    return count
+
+
+def encode_json(value: object) -> bytes:
+    """JSON as Lambda writes it: UTF-8, no blanks; bytes (DynamoDB binary) as base64."""
+    try:
+        return orjson.dumps(value, default=_encode_bytes)
+    except (TypeError, orjson.JSONEncodeError):
+        # orjson refuses lone surrogates and integers over 64 bits; the standard library passes both on.
+        return json.dumps(value, default=_encode_bytes, separators=(",", ":")).encode()
+
+
+def _encode_bytes(value: object) -> str:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return base64.b64encode(value).decode("ascii")
+    raise TypeError(f"{type(value).__name__} has no place in an event")

@@ -1,0 +1,61 @@
+"""What a poller does about an error of its source."""
+
+from dataclasses import dataclass
+
+from poller.core.backoff import Backoff
+from poller.errors import (
+    IteratorExpired,
+    PositionExpired,
+    SourceDenied,
+    SourceError,
+    SourceGone,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to wait for a source that does not work."""
+
+    passing: Backoff = Backoff(0.2, 30.0)
+    """Network, throttling."""
+    lasting: Backoff = Backoff(5.0, 60.0)
+    """Missing or denied: somebody has to do something about it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaction:
+    """What to do next."""
+
+    delay_s: float
+    problem: str | None
+    reopen: bool = False
+    """The reader is of no more use: open another where the last one stopped."""
+    trimmed: bool = False
+    """Records were lost to retention: report it and open at the horizon."""
+
+
+def react(error: SourceError, failures: int, patience: Patience) -> Reaction:
+    """Decide what follows from an error.
+
+    Args:
+        error: What the source raised.
+        failures: Errors in a row, this one included.
+        patience: The waits to choose from.
+    """
+    match error:
+        case IteratorExpired():
+            # The first is a matter of age and mended at once; more in a row are a fault of the source.
+            return Reaction(delay_s=patience.passing.delay(failures - 1), problem=None, reopen=True)
+        case PositionExpired():
+            return Reaction(
+                delay_s=patience.passing.delay(failures - 1),
+                problem=f"PROBLEM: {error}",
+                reopen=True,
+                trimmed=True,
+            )
+        case SourceGone() | SourceDenied():
+            return Reaction(
+                delay_s=patience.lasting.delay(failures), problem=f"PROBLEM: {error}", reopen=True
+            )
+        case _:
+            return Reaction(delay_s=patience.passing.delay(failures), problem=f"PROBLEM: {error}")

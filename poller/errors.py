@@ -1,0 +1,70 @@
+"""What I/O on our side may raise, split by who reacts.
+
+    PollerError
+    ├── SourceError                 the poller reacts; no record is lost by it
+    │   ├── SourceUnavailable       passing: back off and go on
+    │   ├── SourceThrottled         passing: back off, the source said so
+    │   ├── SourceGone              it does not exist: report, ask again each minute
+    │   ├── SourceDenied            credentials or rights: report, ask again each minute
+    │   ├── IteratorExpired         open the shard again after the last record read
+    │   └── PositionExpired         the position was trimmed: report the gap, go on at the horizon
+    ├── StateError                  the state store
+    │   ├── StateUnavailable        passing: hold the lane, try again
+    │   ├── StateRefused            the store cannot be used as it is: the start fails
+    │   └── LeaseLost               somebody else owns the shard now: stop without writing
+    └── StartError                  configuration or environment: nothing starts, exit code 2
+
+A failed function is no error here: see `core.outcomes`.
+"""
+
+
+class PollerError(Exception):
+    """Root of everything this program raises on purpose."""
+
+
+class SourceError(PollerError):
+    """An event source could not do what was asked."""
+
+
+class SourceUnavailable(SourceError):
+    """A passing failure: network, 5xx, timeout."""
+
+
+class SourceThrottled(SourceError):
+    """The source refused for load."""
+
+
+class SourceGone(SourceError):
+    """The queue, stream or shard does not exist."""
+
+
+class SourceDenied(SourceError):
+    """Credentials are missing, expired or lack a right."""
+
+
+class IteratorExpired(SourceError):
+    """The shard iterator is too old to be used."""
+
+
+class PositionExpired(SourceError):
+    """The position lies before the oldest record the stream still holds."""
+
+
+class StateError(PollerError):
+    """The state store could not do what was asked."""
+
+
+class StateUnavailable(StateError):
+    """A passing failure of the state store: disk full, table throttled."""
+
+
+class StateRefused(StateError):
+    """The state store cannot be used as it is: locked, corrupt, from a newer version."""
+
+
+class LeaseLost(StateError):
+    """The lease was taken by another worker; nothing may be written under it any more."""
+
+
+class StartError(PollerError):
+    """The configuration or the environment does not allow a start."""

@@ -1,0 +1,118 @@
+"""A function's processes: started on demand, up to its concurrency, and shared fairly among invocations."""
+
+import anyio
+import structlog
+
+from poller.core.backoff import Backoff
+from poller.core.outcomes import Outcome, TooLarge, Unreachable
+from poller.errors import StartError
+from poller.functions import failures
+from poller.functions.definition import FunctionDefinition
+from poller.functions.process import RuntimeProcess
+
+# 6 MiB: quota of a synchronous invocation's payload.
+PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024
+# A handler that cannot be imported is not tried again at once: each try costs an interpreter's start.
+START_BACKOFF = Backoff(first_s=0.5, cap_s=30.0)
+
+CLOSED = Unreachable(reason="the function host is closed")
+
+
+class FunctionHost:
+    """Runs one function. `start` and `close` may be called from different tasks."""
+
+    def __init__(self, function: FunctionDefinition, *, concurrency: int = 1) -> None:
+        self.function = function
+        self._slots = anyio.Semaphore(concurrency, fast_acquire=True)
+        self._processes: list[RuntimeProcess] = []
+        self._idle: list[RuntimeProcess] = []
+        self._failed_starts = 0
+        self._next_start_at = 0.0
+        self._closing = anyio.Event()
+        self._log = structlog.get_logger().bind(function=function.name)
+
+    @property
+    def open(self) -> bool:
+        """Whether it takes invocations."""
+        return not self._closing.is_set()
+
+    async def start(self) -> None:
+        """Start the first process. Raises StartError where the handler cannot be run."""
+        self.function.check()
+        try:
+            process = self._launch()
+        except OSError as error:
+            raise StartError(
+                f"function {self.function.name!r}: no process could be started: {error}"
+            ) from error
+        failure = await process.ready()
+        if failure is not None:
+            raise StartError(
+                f"function {self.function.name!r}: handler {self.function.handler!r} cannot be started from "
+                f"{str(self.function.root.resolve())!r}: {failures.describe(failure)}"
+            )
+        self._idle.append(process)
+
+    async def invoke(self, payload: bytes, *, request_id: str) -> Outcome:
+        """Run the function once, in the order of asking; waits for a free process."""
+        if len(payload) > PAYLOAD_LIMIT_BYTES:
+            return TooLarge(size=len(payload))
+        async with self._slots:
+            outcome = await self._invoke_idle(payload, request_id)
+            if outcome is None:
+                outcome = await self._invoke_new(payload, request_id)
+            return outcome
+
+    async def close(self) -> None:
+        """Kill every process and see it gone; what runs is lost, what waits is refused. Twice is fine."""
+        self._closing.set()
+        for process in self._processes:
+            process.stop()
+        for process in self._processes:
+            await process.until_gone()
+
+    async def _invoke_idle(self, payload: bytes, request_id: str) -> Outcome | None:
+        while self.open and self._idle:
+            # The one used last, whose caches are warm.
+            outcome = await self._invoke_on(self._idle.pop(), payload, request_id)
+            if outcome is not None:
+                return outcome
+        return None
+
+    async def _invoke_new(self, payload: bytes, request_id: str) -> Outcome:
+        with anyio.move_on_after(self._next_start_at - anyio.current_time()):
+            await self._closing.wait()
+        if not self.open:
+            return CLOSED
+        try:
+            process = self._launch()
+        except OSError as error:
+            self._start_failed(str(error))
+            return Unreachable(reason=f"no process could be started: {error}")
+        failure = await process.ready(request_id=request_id)
+        if not self.open:
+            return CLOSED
+        if failure is not None:
+            self._start_failed(failures.describe(failure))
+            return failure
+        self._failed_starts = 0
+        outcome = await self._invoke_on(process, payload, request_id)
+        return outcome or CLOSED
+
+    async def _invoke_on(self, process: RuntimeProcess, payload: bytes, request_id: str) -> Outcome | None:
+        outcome = await process.invoke(payload, request_id=request_id)
+        if process.alive:
+            self._idle.append(process)
+        return outcome
+
+    def _launch(self) -> RuntimeProcess:
+        self._processes = [process for process in self._processes if not process.gone]
+        process = RuntimeProcess(self.function)
+        self._processes.append(process)
+        return process
+
+    def _start_failed(self, reason: str) -> None:
+        self._failed_starts += 1
+        delay_s = START_BACKOFF.delay(self._failed_starts)
+        self._next_start_at = anyio.current_time() + delay_s
+        self._log.warning("function_start_failed", reason=reason, delay_s=delay_s)

@@ -1,0 +1,124 @@
+"""The seams: everything the loop needs from outside, each two to five methods.
+
+Implementations are dumb: they never retry, never batch and never decide. What they may raise is in `errors`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from poller.core.leasing import Lease
+from poller.core.outcomes import Outcome
+from poller.core.records import Page, Position, Record, Shard, Topology
+
+
+class Clock(Protocol):
+    """Time and waiting. The simulation replaces it."""
+
+    def monotonic(self) -> float:
+        """Seconds for deadlines, back-off and visibility."""
+        ...
+
+    def wall(self) -> float:
+        """Epoch seconds, for record age and display only."""
+        ...
+
+
+class Reader(Protocol):
+    """An open shard or queue. Used by one poller."""
+
+    async def receive(self, limit: int, wait_s: float) -> Page:
+        """Read up to `limit` records, in order; a source that can wait does so for up to `wait_s`.
+
+        Never cancelled: a message taken by a cancelled long poll would stay invisible.
+        """
+        ...
+
+    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:
+        """Tell the source what is finished and what others may take at once; both may be empty.
+
+        Returns those of `done` that the source failed to settle and that are worth another try. A record that
+        can no longer be settled (its receipt expired) is not returned. A stream has nothing to be told.
+        """
+        ...
+
+
+class Source(Protocol):
+    """One event source of one mapping."""
+
+    async def discover(self) -> Topology:
+        """List all shards, completely or not at all: a page that fails discards the listing."""
+        ...
+
+    async def open(self, shard: Shard, after: Position) -> Reader:
+        """Open a shard at a position. Raises PositionExpired where that position was trimmed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """One request to a function."""
+
+    payload: bytes
+    """The event, JSON."""
+    request_id: str
+    """The same for every try of an unchanged batch."""
+    attempt: int = 1
+    """1 for the first delivery of this payload."""
+    mapping: str = ""
+    """Name of the mapping that asks; for logs and headers."""
+
+
+class Target(Protocol):
+    """A function. Answers with data; raises only for bugs of ours."""
+
+    async def ready(self) -> bool:
+        """Whether it could take an invocation now. Nothing is received for a function that is not there."""
+        ...
+
+    async def invoke(self, invocation: Invocation) -> Outcome:
+        """Run the function once, synchronously. Never retried here."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of processes and connections."""
+        ...
+
+
+class LeaseStore(Protocol):
+    """Leases, durable. Every write names the epoch it was made under; a stale one raises LeaseLost.
+
+    Reads and writes may raise StateUnavailable; what was not answered may have been written.
+    """
+
+    async def list(self, mapping: str) -> Sequence[Lease]:
+        """All leases of a mapping, in the order of their shard ids."""
+        ...
+
+    async def create(self, leases: Sequence[Lease]) -> None:
+        """Add leases, all in one write; a lease that exists is left as it is."""
+        ...
+
+    async def take(self, lease: Lease, owner: str) -> Lease:
+        """Become the owner of a lease seen at this epoch and counter."""
+        ...
+
+    async def renew(self, lease: Lease) -> Lease:
+        """Show that the owner lives."""
+        ...
+
+    async def checkpoint(self, lease: Lease, position: Position) -> Lease:
+        """Record that everything up to and including `position` is finished."""
+        ...
+
+    async def release(self, lease: Lease) -> None:
+        """Give a lease up so that another may take it at once."""
+        ...
+
+    async def delete(self, leases: Sequence[Lease]) -> None:
+        """Forget leases whose shards no longer exist."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was begun and let go of the store."""
+        ...

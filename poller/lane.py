@@ -1,0 +1,139 @@
+"""One ordered way through a shard: batch, invoke, judge, apply."""
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from poller.core.backoff import spread
+from poller.core.batching import Batch, Batcher
+from poller.core.discards import Discard
+from poller.core.outcomes import Outcome, Throttled, TooLarge, Unreachable
+from poller.core.payload import MAX_PAYLOAD_BYTES, encode_records
+from poller.core.records import Record
+from poller.core.retrying import Now, RetryPolicy, Verdict
+from poller.interfaces import Invocation, Target
+from poller.surroundings import Surroundings
+from poller.telemetry import Meter
+from poller.waiting import Signal
+
+Resolve = Callable[[Sequence[Record], Sequence[Record], Discard | None], Awaitable[None]]
+"""Called with records done, records left to the source, and what was given up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneParts:
+    """What a lane works with; all lanes of a shard share them."""
+
+    target: Target
+    policy: RetryPolicy
+    surroundings: Surroundings
+    meter: Meter
+    shard: str
+    resolve: Resolve
+    changed: Signal
+    """Set when the lane may have become hungry."""
+    prefetch: bool
+    """Whether records are gathered for the next batch while one is being invoked."""
+
+
+class Lane:
+    """Delivers its records in order, one batch at a time."""
+
+    def __init__(self, batcher: Batcher, parts: LaneParts) -> None:
+        self._batcher = batcher
+        self._parts = parts
+        self._offered = parts.surroundings.drain.signal()
+        self._busy = False
+        self._closing = False
+        self._interrupted: list[Record] = []
+
+    @property
+    def room(self) -> int:
+        """How many more records it wants now."""
+        return 0 if self._busy and not self._parts.prefetch else self._batcher.room
+
+    @property
+    def window_left_s(self) -> float | None:
+        """Seconds until what was gathered must go; None with nothing gathered."""
+        deadline = self._batcher.deadline()
+        return None if deadline is None else max(deadline - self._monotonic(), 0.0)
+
+    def offer(self, records: Sequence[Record]) -> None:
+        """Hand records over, in order."""
+        if records:
+            self._batcher.add(records, self._monotonic())
+            self._offered.set()
+
+    def close(self) -> None:
+        """No more records will come: deliver what is there and end."""
+        self._closing = True
+        self._offered.set()
+
+    def leftovers(self) -> Sequence[Record]:
+        """Records that were taken in and never resolved, once `run` has ended."""
+        return (*self._interrupted, *self._batcher.drop_all())
+
+    async def run(self) -> None:
+        """Deliver until closed and empty, or until draining begins."""
+        while not self._parts.surroundings.drain.requested:
+            batch = self._batcher.take(self._monotonic(), flush=self._closing)
+            if batch is not None:
+                await self._deliver_to_the_end(batch)
+            elif self._closing:
+                return
+            else:
+                await self._offered.wait(self.window_left_s)
+
+    async def _deliver_to_the_end(self, batch: Batch) -> None:
+        self._busy = True
+        work = deque((batch,))
+        while work and not self._parts.surroundings.drain.requested:
+            delay_s = await self._deliver(work)
+            if work:
+                await self._parts.surroundings.drain.sleep(delay_s)
+        self._interrupted += [record for part in work for record in part.records]
+        self._busy = False
+        self._batcher.restart_window(self._monotonic())
+        self._parts.changed.set()
+
+    async def _deliver(self, work: deque[Batch]) -> float:
+        """Deliver the first batch of `work` once, and put what is to be retried in front of the rest."""
+        parts = self._parts
+        admission = parts.policy.admit(work.popleft(), self._now())
+        if admission.left or admission.discard:
+            await parts.resolve((), admission.left, admission.discard)
+        if admission.deliver is None:
+            return 0.0
+        outcome = await self._invoke(admission.deliver)
+        verdict = parts.policy.judge(admission.deliver, outcome, self._now())
+        refused = isinstance(outcome, Throttled | Unreachable)
+        parts.meter.judged(failed=verdict.failed, problem=verdict.problem, refused=refused)
+        await self._apply(verdict)
+        work.extendleft(reversed(verdict.retry))
+        return spread(verdict.delay_s, parts.surroundings.chance())
+
+    async def _invoke(self, batch: Batch) -> Outcome:
+        parts = self._parts
+        begun = self._monotonic()
+        payload = encode_records(batch.records)
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            outcome: Outcome = TooLarge(size=len(payload))
+        else:
+            attempt = batch.tries + batch.refusals + 1
+            outcome = await parts.target.invoke(
+                Invocation(payload=payload, request_id=batch.id, attempt=attempt, mapping=parts.meter.mapping)
+            )
+        now = self._now()
+        parts.meter.delivered(parts.shard, batch, outcome, duration_s=now.monotonic - begun, wall=now.wall)
+        return outcome
+
+    async def _apply(self, verdict: Verdict) -> None:
+        if verdict.done or verdict.left or verdict.discard:
+            await self._parts.resolve(verdict.done, verdict.left, verdict.discard)
+
+    def _monotonic(self) -> float:
+        return self._parts.surroundings.clock.monotonic()
+
+    def _now(self) -> Now:
+        clock = self._parts.surroundings.clock
+        return Now(monotonic=clock.monotonic(), wall=clock.wall())

@@ -1,0 +1,1 @@
+"""Lease stores: where leases and their checkpoints live."""

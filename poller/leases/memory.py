@@ -1,0 +1,60 @@
+"""Leases in memory: gone with the process, unless somebody else keeps the dict."""
+
+from collections.abc import Callable, Sequence
+
+import anyio.lowlevel
+
+from poller.core.leasing import Lease, checkpointed, released, renewed, taken
+from poller.core.records import Position
+
+Rows = dict[tuple[str, str], Lease]
+
+
+class MemoryLeaseStore:
+    """A lease store over a dict of rows; give it the same dict again to reopen it."""
+
+    def __init__(self, rows: Rows | None = None) -> None:
+        self.rows: Rows = {} if rows is None else rows
+
+    async def list(self, mapping: str) -> Sequence[Lease]:
+        """All leases of a mapping, in the order of their shard ids."""
+        await anyio.lowlevel.checkpoint()
+        return [lease for (owner, _), lease in sorted(self.rows.items()) if owner == mapping]
+
+    async def create(self, leases: Sequence[Lease]) -> None:
+        """Add leases; one that exists is left as it is."""
+        await anyio.lowlevel.checkpoint()
+        for lease in leases:
+            self.rows.setdefault((lease.mapping, lease.shard), lease)
+
+    async def take(self, lease: Lease, owner: str) -> Lease:
+        """Become the owner of a lease seen at this epoch and counter."""
+        return await self._change(lease, lambda stored: taken(stored, lease, owner))
+
+    async def renew(self, lease: Lease) -> Lease:
+        """Show that the owner lives."""
+        return await self._change(lease, lambda stored: renewed(stored, lease))
+
+    async def checkpoint(self, lease: Lease, position: Position) -> Lease:
+        """Record that everything up to `position` is finished."""
+        return await self._change(lease, lambda stored: checkpointed(stored, lease, position))
+
+    async def release(self, lease: Lease) -> None:
+        """Give a lease up."""
+        await self._change(lease, lambda stored: released(stored, lease))
+
+    async def delete(self, leases: Sequence[Lease]) -> None:
+        """Forget leases."""
+        await anyio.lowlevel.checkpoint()
+        for lease in leases:
+            self.rows.pop((lease.mapping, lease.shard), None)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    async def _change(self, lease: Lease, transition: Callable[[Lease | None], Lease]) -> Lease:
+        await anyio.lowlevel.checkpoint()
+        key = (lease.mapping, lease.shard)
+        changed = transition(self.rows.get(key))
+        self.rows[key] = changed
+        return changed

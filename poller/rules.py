@@ -1,0 +1,121 @@
+"""What a mapping means for the loop: how its source is read, how batches form, what a failure means."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mappings.arns import SourceKind
+from mappings.model import EventSourceMapping, StartingPosition
+from poller.core.backoff import Backoff
+from poller.core.batching import BatchLimits
+from poller.core.pacing import Pace
+from poller.core.records import Position, Record
+from poller.core.recovery import Patience
+from poller.core.retrying import QueueRetry, RetryPolicy, StreamRetry
+
+QUEUE_POLLERS = 5  # concurrent batches of a queue at the start (semantics 2.6.1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tempo:
+    """Every wait of the loop. A profile chooses one; `settings.py` says why."""
+
+    long_poll_s: float = 20.0
+    kinesis: Pace = Pace(busy_s=0.2, idle_s=1.0)  # 5 reads/s/shard; base rate 1/s (semantics 3.3.1)
+    dynamodb: Pace = Pace(busy_s=0.0, idle_s=0.25)  # base rate 4/s (semantics 4.4)
+    # A queue waits by itself; the pause guards against a server that does not honour WaitTimeSeconds.
+    queue: Pace = Pace(busy_s=0.0, idle_s=0.1)
+    discovery_s: float = 60.0
+    target_probe_s: float = 1.0
+    failure_backoff: Backoff = Backoff(0.5, 60.0)
+    refusal_backoff: Backoff = Backoff(0.5, 30.0)
+    patience: Patience = Patience()
+
+
+FAST = Tempo(
+    long_poll_s=1.0,
+    kinesis=Pace(busy_s=0.0, idle_s=0.05),
+    dynamodb=Pace(busy_s=0.0, idle_s=0.05),
+    queue=Pace(busy_s=0.0, idle_s=0.05),
+    discovery_s=1.0,
+    target_probe_s=0.1,
+    failure_backoff=Backoff(0.1, 1.0),
+    refusal_backoff=Backoff(0.1, 1.0),
+    patience=Patience(passing=Backoff(0.1, 1.0), lasting=Backoff(0.5, 1.0)),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How one poller of a mapping works."""
+
+    lanes: int
+    prefetch: bool
+    page_limit: int
+    """Most records one read may ask for."""
+    long_poll_s: float
+    pace: Pace
+    patience: Patience
+    batch_limits: BatchLimits
+    retry: Callable[[str], RetryPolicy]
+    """The retry policy for a scope (mapping and shard)."""
+    passes: Callable[[Record], bool] | None = None
+    """Whether a record matches the mapping's filters; None without filters."""
+
+
+# Most records per read: ReceiveMessage 10; GetRecords 10,000 (Kinesis) and 1,000 (DynamoDB Streams).
+_PAGE_LIMITS = {SourceKind.SQS: 10, SourceKind.KINESIS: 10_000, SourceKind.DYNAMODB: 1_000}
+
+
+def rules_for(mapping: EventSourceMapping, tempo: Tempo) -> Rules:
+    """Derive the loop's parameters from a mapping."""
+    kind = mapping.event_source.kind
+    is_queue = kind is SourceKind.SQS
+    return Rules(
+        lanes=mapping.parallelization_factor or 1,
+        prefetch=not is_queue,
+        page_limit=_PAGE_LIMITS[kind],
+        long_poll_s=tempo.long_poll_s if is_queue else 0.0,
+        pace={SourceKind.SQS: tempo.queue, SourceKind.KINESIS: tempo.kinesis}.get(kind, tempo.dynamodb),
+        patience=tempo.patience,
+        batch_limits=BatchLimits(
+            size=mapping.batch_size, window_s=float(mapping.maximum_batching_window_in_seconds)
+        ),
+        retry=(lambda _: _queue_retry(mapping, tempo))
+        if is_queue
+        else (lambda scope: _stream_retry(mapping, tempo, scope)),
+    )
+
+
+def starting_position(mapping: EventSourceMapping, now: float) -> Position:
+    """Where a shard without checkpoint starts.
+
+    Args:
+        mapping: A stream mapping.
+        now: Epoch seconds; LATEST is pinned to it.
+    """
+    match mapping.starting_position:
+        case StartingPosition.LATEST:
+            return Position.latest(now)
+        case StartingPosition.AT_TIMESTAMP if mapping.starting_position_timestamp is not None:
+            return Position.at_timestamp(mapping.starting_position_timestamp)
+        case _:
+            return Position.trim_horizon()
+
+
+def _queue_retry(mapping: EventSourceMapping, tempo: Tempo) -> RetryPolicy:
+    return QueueRetry(
+        report_batch_item_failures=mapping.report_batch_item_failures,
+        refusal_backoff=tempo.refusal_backoff,
+    )
+
+
+def _stream_retry(mapping: EventSourceMapping, tempo: Tempo, scope: str) -> RetryPolicy:
+    return StreamRetry(
+        report_batch_item_failures=mapping.report_batch_item_failures,
+        bisect=mapping.bisect_batch_on_function_error,
+        maximum_retry_attempts=mapping.maximum_retry_attempts,
+        maximum_record_age_s=mapping.maximum_record_age_in_seconds,
+        scope=scope,
+        failure_backoff=tempo.failure_backoff,
+        refusal_backoff=tempo.refusal_backoff,
+    )

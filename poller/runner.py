@@ -1,0 +1,124 @@
+"""One mapping: waits for its function and its source, polls, and reports how it fares."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mappings.arns import SourceKind
+from mappings.model import EventSourceMapping
+from poller.core.backoff import Backoff
+from poller.core.records import Topology
+from poller.core.recovery import react
+from poller.errors import SourceError
+from poller.interfaces import LeaseStore, Source, Target
+from poller.leaseholder import Leaseholder
+from poller.poller import PollerParts
+from poller.pool import QueuePool, Work
+from poller.rules import Tempo, rules_for, starting_position
+from poller.shards import ShardSet
+from poller.surroundings import Surroundings
+from poller.telemetry import Log, Meter
+
+# A task that dies of an error nobody foresaw is started again, later and later.
+RESTART = Backoff(1.0, 60.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerParts:
+    """What one mapping works with."""
+
+    source: Source
+    target: Target
+    leases: LeaseStore
+    owner: str
+    """Identity of this worker, fresh for each process."""
+    tempo: Tempo
+    surroundings: Surroundings
+
+
+class Runner:
+    """Runs one mapping until draining begins. Its troubles stay its own."""
+
+    def __init__(
+        self, mapping: EventSourceMapping, parts: RunnerParts, *, on_polling: Callable[[], None]
+    ) -> None:
+        self.mapping = mapping
+        self.meter = Meter(mapping.label, mapping.event_source.kind.value)
+        self.polling = False
+        self._parts = parts
+        self._on_polling = on_polling
+        self._drain = parts.surroundings.drain
+
+    async def run(self) -> None:
+        """Poll until draining begins."""
+        await self._supervise("", self._run)
+
+    async def _run(self) -> None:
+        await self._until_target_ready()
+        topology = await self._first_listing()
+        if topology is not None:
+            await self._poll(topology)
+
+    async def _poll(self, topology: Topology) -> None:
+        parts = self._parts
+        poller_parts = PollerParts(
+            mapping=self.mapping.uuid,
+            source=parts.source,
+            target=parts.target,
+            rules=rules_for(self.mapping, parts.tempo),
+            surroundings=parts.surroundings,
+            meter=self.meter,
+        )
+        if self.mapping.event_source.kind is SourceKind.SQS:
+            pool = QueuePool(poller_parts, on_open=self._opened, supervise=self._supervise)
+            await pool.run(topology)
+            return
+        shards = ShardSet(
+            poller_parts,
+            leases=Leaseholder(parts.leases, mapping=self.mapping.uuid, owner=parts.owner),
+            starting=starting_position(self.mapping, parts.surroundings.clock.wall()),
+            discovery_s=parts.tempo.discovery_s,
+            on_open=self._opened,
+            supervise=self._supervise,
+        )
+        await shards.run(topology)
+
+    async def _until_target_ready(self) -> None:
+        """Nothing is received for a function that is not there: that would cost receives and age."""
+        while not self._drain.requested and not await self._parts.target.ready():
+            self.meter.problem("PROBLEM: the function is not ready")
+            await self._drain.sleep(self._parts.tempo.target_probe_s)
+        self.meter.working()
+
+    async def _first_listing(self) -> Topology | None:
+        failures = 0
+        while not self._drain.requested:
+            try:
+                topology = await self._parts.source.discover()
+            except SourceError as error:
+                failures += 1
+                reaction = react(error, failures, self._parts.tempo.patience)
+                self.meter.problem(reaction.problem or f"PROBLEM: {error}")
+                await self._drain.sleep(reaction.delay_s)
+            else:
+                self.meter.working()
+                return topology
+        return None
+
+    def _opened(self) -> None:
+        if not self.polling:
+            self.polling = True
+            self.meter.say(Log.MAPPING_POLLING)
+            self._on_polling()
+
+    async def _supervise(self, shard: str, work: Work) -> None:
+        """Run `work`; should it die of an error nobody foresaw, run it again later. Others go on."""
+        failures = 0
+        while not self._drain.requested:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001  # the last line of defence of one mapping
+                failures += 1
+                self.meter.crashed(shard, error)
+                await self._drain.sleep(RESTART.delay(failures))
+            else:
+                return

@@ -1,0 +1,156 @@
+"""Every setting: its type, unit, default and why. The only reader of the environment."""
+
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+
+from poller.errors import StartError
+
+
+class Profile(StrEnum):
+    """One switch for all waits of the loop."""
+
+    DEFAULT = "default"
+    """AWS's own pace."""
+    TEST = "test"
+    """Short waits for tests against emulators: polls every 50 ms, long polls of 1 s, back-off up to 1 s."""
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    JSON = "json"
+    CONSOLE = "console"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a worker is told from outside; flags win over the environment, the environment over defaults."""
+
+    state: str
+    """POLLER_STATE. Where checkpoints live: `sqlite:///path` or `memory://`. Default: a SQLite file in the
+    user's state directory, because a position that is lost is a stream that is read twice or not at all."""
+    profile: Profile = Profile.DEFAULT
+    """POLLER_PROFILE. `default` or `test`."""
+    drain_timeout_s: float | None = None
+    """POLLER_DRAIN_TIMEOUT, seconds. How long to wait, after SIGTERM, for what runs. Default: the longest
+    timeout of the functions in use and 30 s, so that no invocation has to be cut."""
+    byte_budget: int = 64 * 1024 * 1024
+    """POLLER_BYTE_BUDGET, bytes. Records held in memory at most; reads begin only below it. Default: 64 MiB,
+    ten full payloads, so that a small pod can run many mappings."""
+    log_format: LogFormat = LogFormat.JSON
+    """LOG_FORMAT. `json` or `console`."""
+    log_level: str = "info"
+    """LOG_LEVEL. `debug`, `info`, `warning` or `error`."""
+
+
+_VARIABLES = {
+    "state": "POLLER_STATE",
+    "profile": "POLLER_PROFILE",
+    "drain_timeout_s": "POLLER_DRAIN_TIMEOUT",
+    "byte_budget": "POLLER_BYTE_BUDGET",
+    "log_format": "LOG_FORMAT",
+    "log_level": "LOG_LEVEL",
+}
+# Kubernetes sets these for a Service named `poller`; they are no settings.
+_SERVICE_LINKS = re.compile(r"POLLER_(SERVICE_(HOST|PORT\w*)|PORT\w*)")
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+def read_settings(flags: Mapping[str, str | None], environ: Mapping[str, str] | None = None) -> Settings:
+    """Put settings together.
+
+    Args:
+        flags: Values given on the command line, by field name; None where not given.
+        environ: The environment; the process's own by default.
+
+    Raises:
+        StartError: A value is not usable, or a `POLLER_` variable is not a setting.
+    """
+    environ = os.environ if environ is None else environ
+    _refuse_unknown(environ)
+    given: dict[str, tuple[str, str]] = {}
+    for field in fields(Settings):
+        variable = _VARIABLES[field.name]
+        flag = flags.get(field.name)
+        if flag is not None:
+            given[field.name] = (f"--{field.name.removesuffix('_s').replace('_', '-')}", flag)
+        elif environ.get(variable):
+            given[field.name] = (variable, environ[variable])
+    values = {name: _READERS[name](origin, text) for name, (origin, text) in given.items()}
+    values.setdefault("state", default_state(environ))
+    return Settings(**values)  # type: ignore[arg-type]  # each reader returns its field's type
+
+
+def default_state(environ: Mapping[str, str]) -> str:
+    """A SQLite file in the user's state directory (XDG)."""
+    home = environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return f"sqlite:///{Path(home) / 'poller' / 'state.db'}"
+
+
+def handler_environment(environ: Mapping[str, str] | None = None) -> Mapping[str, str]:
+    """What hosted handlers inherit: the environment without the poller's own settings."""
+    environ = os.environ if environ is None else environ
+    return {name: text for name, text in environ.items() if not name.startswith("POLLER_")}
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    known = set(_VARIABLES.values())
+    for name in sorted(environ):
+        if name.startswith("POLLER_") and name not in known and not _SERVICE_LINKS.fullmatch(name):
+            raise StartError(f"{name} is not a setting of this version")
+
+
+def _read_state(origin: str, text: str) -> str:
+    if text == "memory://" or re.fullmatch(r"sqlite:///.+", text):
+        return text
+    raise StartError(f"{origin}: {text!r} is neither sqlite:///path nor memory://")
+
+
+def _read_profile(origin: str, text: str) -> Profile:
+    return Profile(_one_of(origin, text, [str(profile) for profile in Profile]))
+
+
+def _read_log_format(origin: str, text: str) -> LogFormat:
+    return LogFormat(_one_of(origin, text, [str(log_format) for log_format in LogFormat]))
+
+
+def _read_log_level(origin: str, text: str) -> str:
+    return _one_of(origin, text, _LEVELS)
+
+
+def _read_seconds(origin: str, text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= 86_400:
+        raise StartError(f"{origin}: {text!r} is not a number of seconds from 0 to 86400")
+    return seconds
+
+
+def _read_bytes(origin: str, text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1_048_576:
+        raise StartError(f"{origin}: {text!r} is not a whole number of bytes of at least 1048576")
+    return int(text)
+
+
+def _one_of(origin: str, text: str, choices: list[str] | tuple[str, ...]) -> str:
+    choice = text.lower()
+    if choice not in choices:
+        raise StartError(f"{origin}: {text!r} is not one of {', '.join(choices)}")
+    return choice
+
+
+_READERS = {
+    "state": _read_state,
+    "profile": _read_profile,
+    "drain_timeout_s": _read_seconds,
+    "byte_budget": _read_bytes,
+    "log_format": _read_log_format,
+    "log_level": _read_log_level,
+}

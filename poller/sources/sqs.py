@@ -1,0 +1,176 @@
+"""SQS queues: long polling, deletion, and the event Lambda makes of a message."""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from mappings.arns import EventSource
+from poller.aws import NO_ACCOUNT, Aws, source_errors
+from poller.core.payload import encode_json
+from poller.core.records import Page, Position, Record, Shard, Topology
+from poller.interfaces import Clock
+
+BATCH_ENTRIES = 10  # per ReceiveMessage, DeleteMessageBatch and ChangeMessageVisibilityBatch
+# A long poll is answered within its wait; the rest is for the network (faults 12).
+LONG_POLL_MARGIN_S = 10.0
+
+
+class SqsSource:
+    """One queue."""
+
+    def __init__(
+        self, queue: EventSource, aws: Aws, clock: Clock, *, long_poll_s: float, null_md5: bool
+    ) -> None:
+        """Make a source.
+
+        Args:
+            queue: The queue.
+            aws: Session.
+            clock: Tells when a message was received.
+            long_poll_s: Longest wait of a receive.
+            null_md5: Whether md5OfMessageAttributes is null, not absent, without attributes: so it is for
+                mappings with a batching window (semantics 2.8.4).
+        """
+        self._queue = queue
+        self._aws = aws
+        self._clock = clock
+        self._long_poll_s = long_poll_s
+        self._null_md5 = null_md5
+        self._url: str | None = None
+        self._visibility_timeout_s = 30.0
+
+    async def discover(self) -> Topology:
+        """Find the queue by its name; the host of its URL is advisory."""
+        client = await self._aws.client("sqs", self._queue.region)
+        owner = {} if self._queue.account == NO_ACCOUNT else {"QueueOwnerAWSAccountId": self._queue.account}
+        with source_errors(self._queue.name):
+            found = await client.get_queue_url(QueueName=self._queue.name, **owner)
+            answer = await client.get_queue_attributes(
+                QueueUrl=found["QueueUrl"], AttributeNames=["VisibilityTimeout", "CreatedTimestamp"]
+            )
+        attributes = answer.get("Attributes", {})
+        self._url = found["QueueUrl"]
+        self._visibility_timeout_s = float(attributes.get("VisibilityTimeout", 30))
+        return Topology(incarnation=attributes.get("CreatedTimestamp", ""), shards=(Shard(id="queue"),))
+
+    async def open(self, shard: Shard, after: Position) -> "SqsReader":  # noqa: ARG002  # a queue has one end
+        """Open the queue."""
+        if self._url is None:
+            await self.discover()
+        return SqsReader(
+            queue=self._queue,
+            url=self._url or "",
+            receiving=await self._aws.client(
+                "sqs", self._queue.region, read_timeout_s=self._long_poll_s + LONG_POLL_MARGIN_S
+            ),
+            settling=await self._aws.client("sqs", self._queue.region),
+            clock=self._clock,
+            visibility_timeout_s=self._visibility_timeout_s,
+            null_md5=self._null_md5,
+        )
+
+
+class SqsReader:
+    """An open queue. Receives and settles through separate clients, so that neither waits for the other."""
+
+    def __init__(
+        self,
+        *,
+        queue: EventSource,
+        url: str,
+        receiving: Any,
+        settling: Any,
+        clock: Clock,
+        visibility_timeout_s: float,
+        null_md5: bool,
+    ) -> None:
+        self._queue = queue
+        self._url = url
+        self._receiving = receiving
+        self._settling = settling
+        self._clock = clock
+        self._visibility_timeout_s = visibility_timeout_s
+        self._null_md5 = null_md5
+
+    async def receive(self, limit: int, wait_s: float) -> Page:
+        """Receive up to ten messages, waiting for the first up to `wait_s`."""
+        with source_errors(self._queue.name):
+            answer = await self._receiving.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=min(limit, BATCH_ENTRIES),
+                WaitTimeSeconds=math.ceil(wait_s),
+                MessageSystemAttributeNames=["All"],
+                MessageAttributeNames=["All"],
+            )
+        held_until = self._clock.monotonic() + self._visibility_timeout_s
+        messages = answer.get("Messages", ())
+        return Page(records=[self._record(message, held_until) for message in messages])
+
+    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:
+        """Delete what is done; make what is released visible. Returns what was not deleted and may yet be."""
+        failed: list[Record] = []
+        with source_errors(self._queue.name):
+            for chunk in _chunks(done):
+                answer = await self._settling.delete_message_batch(
+                    QueueUrl=self._url, Entries=_entries(chunk)
+                )
+                # A sender's fault (an expired receipt) stays one; the message comes again by itself.
+                failed += [chunk[int(f["Id"])] for f in answer.get("Failed", ()) if not f.get("SenderFault")]
+            for chunk in _chunks(release):
+                shown = [{**entry, "VisibilityTimeout": 0} for entry in _entries(chunk)]
+                await self._settling.change_message_visibility_batch(QueueUrl=self._url, Entries=shown)
+        return failed
+
+    def _record(self, message: Mapping[str, Any], held_until: float) -> Record:
+        attributes = message.get("Attributes", {})
+        return Record(
+            item_identifier=message["MessageId"],
+            event=encode_json(sqs_event(message, self._queue, null_md5=self._null_md5)),
+            arrived_at=int(attributes.get("SentTimestamp", 0)) / 1000,
+            order_key=attributes.get("MessageGroupId"),
+            position=None,
+            receipt=message["ReceiptHandle"],
+            held_until=held_until,
+        )
+
+
+def sqs_event(message: Mapping[str, Any], queue: EventSource, *, null_md5: bool) -> dict[str, Any]:
+    """One entry of `Records`, keys in AWS's order (semantics 2.8)."""
+    attributes = message.get("MessageAttributes") or {}
+    event: dict[str, Any] = {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message.get("Attributes", {}),
+        "messageAttributes": {name: _attribute(value) for name, value in attributes.items()},
+    }
+    if attributes or null_md5:
+        event["md5OfMessageAttributes"] = message.get("MD5OfMessageAttributes")
+    event |= {
+        "md5OfBody": message["MD5OfBody"],
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue.arn,
+        "awsRegion": queue.region,
+    }
+    return event
+
+
+def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:
+    given = "stringValue" if "StringValue" in value else "binaryValue"
+    return {
+        given: value.get("StringValue", value.get("BinaryValue")),
+        "stringListValues": [],
+        "binaryListValues": [],
+        "dataType": value["DataType"],
+    }
+
+
+def _entries(records: Sequence[Record]) -> list[dict[str, str]]:
+    """Entries named by index: a message received twice may stand in one request twice."""
+    return [{"Id": str(i), "ReceiptHandle": record.receipt} for i, record in enumerate(records)]
+
+
+def _chunks(records: Sequence[Record]) -> list[list[Record]]:
+    remaining = iter(records)
+    return list(iter(lambda: list(islice(remaining, BATCH_ENTRIES)), []))

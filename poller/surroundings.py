@@ -1,0 +1,32 @@
+"""What every part of one process shares: its clock, its chance, its drain and its byte budget."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from poller.budget import ByteBudget
+from poller.interfaces import Clock
+from poller.waiting import Drain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Passed down unchanged from the supervisor to every lane."""
+
+    clock: Clock
+    chance: Callable[[], float]
+    """Draws from [0, 1); spreads waits."""
+    drain: Drain
+    budget: ByteBudget
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def monotonic(self) -> float:
+        """Seconds for deadlines."""
+        return time.monotonic()
+
+    def wall(self) -> float:
+        """Epoch seconds."""
+        return time.time()

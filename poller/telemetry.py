@@ -1,0 +1,215 @@
+"""Every log event and every count, named once; bound to the mapping and shard they belong to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import structlog
+
+from poller.core.batching import Batch
+from poller.core.discards import Discard
+from poller.core.outcomes import (
+    FunctionError,
+    LostReply,
+    Outcome,
+    Succeeded,
+    Throttled,
+    TooLarge,
+    Unreachable,
+)
+from poller.core.records import Position, Record
+
+
+class Log(StrEnum):
+    """Names of log events."""
+
+    MAPPING_POLLING = "mapping_polling"
+    MAPPING_PROBLEM = "mapping_problem"
+    MAPPING_RECOVERED = "mapping_recovered"
+    MAPPING_RESTARTED = "mapping_restarted"
+    TARGET_NOT_READY = "target_not_ready"
+    BATCH_SUCCEEDED = "batch_succeeded"
+    BATCH_FAILED = "batch_failed"
+    BATCH_REFUSED = "batch_refused"
+    BATCH_DISCARDED = "batch_discarded"
+    RECORDS_TRIMMED = "records_trimmed"
+    RECORDS_RELEASED = "records_released"
+    RECEIPTS_EXPIRED = "receipts_expired"
+    CHECKPOINT_FAILED = "checkpoint_failed"
+    SHARD_STARTED = "shard_started"
+    SHARD_ENDED = "shard_ended"
+    STREAM_RECREATED = "stream_recreated"
+    LEASE_LOST = "lease_lost"
+    DRAINING = "draining"
+    DRAINED = "drained"
+    DRAIN_CUT_SHORT = "drain_cut_short"
+
+
+NO_RECORDS_PROCESSED = "No records processed"
+OK = "OK"
+
+
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """Totals of one mapping since the process started; the first group mirrors AWS's EventCount metrics."""
+
+    polled: int = 0
+    filtered_out: int = 0
+    invoked: int = 0
+    failed: int = 0
+    dropped: int = 0
+    done: int = 0
+    batches: int = 0
+    batch_records: int = 0
+    in_flight: int = 0
+    outcomes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def average_batch(self) -> float:
+        """Records per invocation."""
+        return self.batch_records / self.batches if self.batches else 0.0
+
+
+class Meter:
+    """Counts and says what happens to one mapping. No payload, receipt or key is ever logged."""
+
+    def __init__(self, mapping: str, source: str) -> None:
+        self.mapping = mapping
+        self.counts = Counts()
+        self.last_processing_result = NO_RECORDS_PROCESSED
+        self.iterator_age_s: dict[str, float] = {}
+        self._problem: str | None = None
+        self._log = structlog.get_logger().bind(mapping=mapping, source=source)
+
+    # ----- reading
+
+    def polled(self, records: Sequence[Record]) -> None:
+        """Records were read."""
+        self.counts.polled += len(records)
+        self.counts.in_flight += len(records)
+
+    def filtered_out(self, count: int) -> None:
+        """Records matched no filter."""
+        self.counts.filtered_out += count
+
+    def settled(self, done: int) -> None:
+        """Records are finished."""
+        self.counts.done += done
+        self.counts.in_flight -= done
+
+    def left(self, count: int) -> None:
+        """Messages were left to their visibility timeout, or given back."""
+        self.counts.in_flight -= count
+
+    def released(self, shard: str, count: int) -> None:
+        """Messages that were not started were given back."""
+        self._log.info(Log.RECORDS_RELEASED, shard=shard, size=count)
+
+    def receipts_expired(self, shard: str, count: int) -> None:
+        """Messages were handled but not deleted in time: they will be delivered again."""
+        self._log.warning(Log.RECEIPTS_EXPIRED, shard=shard, size=count)
+
+    # ----- invoking
+
+    def delivered(
+        self, shard: str, batch: Batch, outcome: Outcome, *, duration_s: float, wall: float
+    ) -> None:
+        """A batch was delivered, or refused."""
+        name = outcome_name(outcome)
+        counts = self.counts
+        counts.outcomes[name] = counts.outcomes.get(name, 0) + 1
+        if not isinstance(outcome, Throttled | Unreachable):
+            counts.invoked += len(batch.records)
+            counts.batches += 1
+            counts.batch_records += len(batch.records)
+        self.iterator_age_s[shard] = max(wall - duration_s - batch.records[-1].arrived_at, 0.0)
+        self._log_delivery(shard, batch, outcome, name, duration_s)
+
+    def _log_delivery(self, shard: str, batch: Batch, outcome: Outcome, name: str, duration_s: float) -> None:
+        fields = {
+            "shard": shard,
+            "batch_id": batch.id,
+            "attempt": batch.tries + 1,
+            "size": len(batch.records),
+            "trigger": batch.trigger,
+            "duration_ms": round(duration_s * 1000, 1),
+        }
+        match outcome:
+            case Succeeded():
+                self._log.debug(Log.BATCH_SUCCEEDED, **fields)
+            case FunctionError():
+                self._log.warning(Log.BATCH_FAILED, error_type=outcome.error_type, **fields)
+            case LostReply() | Unreachable():
+                self._log.warning(Log.BATCH_REFUSED, error_type=name, reason=outcome.reason, **fields)
+            case Throttled() | TooLarge():
+                self._log.warning(Log.BATCH_REFUSED, error_type=name, **fields)
+
+    def judged(self, *, failed: int, problem: str | None, refused: bool) -> None:
+        """What a delivery means for the mapping."""
+        self.counts.failed += 0 if refused else failed
+        self.last_processing_result = problem if problem is not None else OK
+
+    def discarded(self, shard: str, discard: Discard) -> None:
+        """Records were given up; named by their range so that they can be read again from the stream."""
+        self.counts.dropped += len(discard.records)
+        self._log.error(
+            Log.BATCH_DISCARDED,
+            shard=shard,
+            condition=discard.condition,
+            size=len(discard.records),
+            first=discard.records[0].position,
+            last=discard.records[-1].position,
+            invoke_count=discard.invoke_count,
+        )
+
+    # ----- state
+
+    def problem(self, text: str, *, shard: str | None = None) -> None:
+        """The mapping cannot do its work; said once until the text changes or the work goes on."""
+        self.last_processing_result = text
+        if text != self._problem:
+            self._problem = text
+            self._log.warning(Log.MAPPING_PROBLEM, problem=text, shard=shard)
+
+    def working(self) -> None:
+        """The source answers."""
+        if self._problem is not None:
+            self._log.info(Log.MAPPING_RECOVERED, problem=self._problem)
+            if self.last_processing_result == self._problem:
+                self.last_processing_result = OK if self.counts.done else NO_RECORDS_PROCESSED
+            self._problem = None
+
+    def trimmed(self, shard: str, after: Position) -> None:
+        """Records may have left the stream unread; the gap begins after `after`."""
+        self._log.error(Log.RECORDS_TRIMMED, shard=shard, after=str(after))
+
+    def checkpoint_failed(self, shard: str, error: Exception) -> None:
+        """The state store did not take a checkpoint; the lane waits."""
+        self._log.warning(Log.CHECKPOINT_FAILED, shard=shard, reason=str(error))
+
+    def say(self, event: Log, **fields: object) -> None:
+        """Log what needs no count."""
+        self._log.info(event, **fields)
+
+    def crashed(self, shard: str, error: Exception) -> None:
+        """A task died of an error nobody foresaw; it is started again."""
+        self._log.error(Log.MAPPING_RESTARTED, shard=shard, exc_info=error)
+
+
+def outcome_name(outcome: Outcome) -> str:
+    """The `outcome` label of esm_invocations_total."""
+    match outcome:
+        case Succeeded():
+            return "ok"
+        case FunctionError(error_type="Sandbox.Timedout"):
+            return "timeout"
+        case FunctionError():
+            return "function_error"
+        case Throttled():
+            return "throttled"
+        case Unreachable():
+            return "unreachable"
+        case LostReply():
+            return "lost_reply"
+        case TooLarge():
+            return "too_large"

@@ -1,0 +1,63 @@
+"""Waits that can be woken: signals, and the drain that wakes them all."""
+
+import weakref
+from itertools import count
+
+import anyio
+
+
+class Signal:
+    """Something has changed; whoever waits looks again.
+
+    There is no await between looking and waiting, so no change is missed.
+    """
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+
+    def set(self) -> None:
+        """Wake everyone who waits now."""
+        self._event.set()
+        self._event = anyio.Event()
+
+    async def wait(self, timeout_s: float | None = None) -> None:
+        """Return at the next `set`, or after `timeout_s`."""
+        event = self._event
+        if timeout_s is None:
+            await event.wait()
+        elif timeout_s > 0:
+            with anyio.move_on_after(timeout_s):
+                await event.wait()
+
+
+class Drain:
+    """Whether this process is ending. Requested once, never taken back."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._numbers = count()
+        # Ordered, so that the order of waking does not depend on memory addresses.
+        self._signals: weakref.WeakValueDictionary[int, Signal] = weakref.WeakValueDictionary()
+        self._begun = self.signal()
+
+    def signal(self) -> Signal:
+        """Make a signal that is also set when draining begins."""
+        signal = Signal()
+        self._signals[next(self._numbers)] = signal
+        return signal
+
+    def request(self) -> None:
+        """Begin to drain; doing so twice is fine."""
+        self.requested = True
+        for signal in list(self._signals.values()):
+            signal.set()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until draining begins, at most `seconds`."""
+        if not self.requested:
+            await self._begun.wait(seconds)
+
+    async def wait(self) -> None:
+        """Wait until draining begins."""
+        if not self.requested:
+            await self._begun.wait()

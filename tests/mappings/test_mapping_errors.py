@@ -1,0 +1,109 @@
+"""What AWS's clients see of an error, and what the author of a file reads."""
+
+import pytest
+
+from mappings.errors import (
+    InvalidFile,
+    InvalidParameterValueException,
+    MappingError,
+    ResourceConflictException,
+    ResourceInUseException,
+    ResourceNotFoundException,
+    ServiceException,
+    TooManyRequestsException,
+    ValidationException,
+    Violation,
+    shown,
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "status", "body"),
+    [
+        (
+            InvalidParameterValueException("m"),
+            "InvalidParameterValueException",
+            400,
+            {"Type": "User", "message": "m"},
+        ),
+        (ResourceConflictException("m"), "ResourceConflictException", 409, {"Type": "User", "message": "m"}),
+        (ResourceInUseException("m"), "ResourceInUseException", 400, {"Type": "User", "Message": "m"}),
+        (ResourceNotFoundException("m"), "ResourceNotFoundException", 404, {"Type": "User", "Message": "m"}),
+        (ServiceException("m"), "ServiceException", 500, {"Type": "Service", "Message": "m"}),
+        (
+            TooManyRequestsException("m", retry_after_s=1),
+            "TooManyRequestsException",
+            429,
+            {"Type": "User", "message": "m", "Reason": "CallerRateLimitExceeded"},
+        ),
+    ],
+)
+def test_each_error_has_the_code_status_and_members_of_aws(
+    error: MappingError, code: str, status: int, body: dict[str, str]
+) -> None:
+    """Code, status and body are those of the service model, down to the case of `message`."""
+    assert (code, status, body) == (error.code, error.status, error.body())
+
+
+def test_a_validation_error_has_no_type() -> None:
+    """ValidationException comes from AWS's front end, whose errors have a message alone."""
+    error = ValidationException([Violation(path=("BatchSize",), value=0, constraint="C")])
+
+    assert ("ValidationException", 400) == (error.code, error.status)
+    assert ["message"] == list(error.body())
+
+
+def test_several_violations_are_counted_and_joined() -> None:
+    """AWS reports all broken constraints in one text."""
+    error = ValidationException(
+        [
+            Violation(path=("BatchSize",), value=0, constraint="A"),
+            Violation(path=("Enabled",), value="x", constraint="B"),
+        ]
+    )
+
+    assert (
+        "2 validation errors detected: Value '0' at 'batchSize' failed to satisfy constraint: A; "
+        "Value 'x' at 'enabled' failed to satisfy constraint: B"
+    ) == error.message
+    assert "BatchSize" == error.field
+    assert ("BatchSize: 0 is refused: A", 'Enabled: "x" is refused: B') == error.sentences()
+
+
+def test_a_place_in_a_list_is_counted_from_one_on_the_wire_and_from_zero_in_a_file() -> None:
+    """AWS writes `filters.1.member`, a person looks for `Filters[0]`."""
+    violation = Violation(path=("FilterCriteria", "Filters", 0, "Pattern"), value=True, constraint="C")
+
+    assert (
+        "Value 'true' at 'filterCriteria.filters.1.member.pattern' failed to satisfy constraint: C"
+    ) == str(violation)
+    assert "FilterCriteria.Filters[0].Pattern" == violation.field
+
+
+def test_null_is_printed_without_quotes() -> None:
+    """AWS writes `Value null at`."""
+    violation = Violation(path=("FunctionName",), value=None, constraint="C")
+
+    assert "Value null at 'functionName' failed to satisfy constraint: C" == str(violation)
+
+
+def test_a_sentence_prefers_the_explanation_and_names_the_field_once() -> None:
+    """A person gets the clearer text, with the field in front only where the text does not name it."""
+    unclear = InvalidParameterValueException("m", field="EventSourceArn", explanation="it is missing")
+    named = InvalidParameterValueException("EventSourceArn is odd", field="EventSourceArn")
+
+    assert ("EventSourceArn: it is missing",) == unclear.sentences()
+    assert ("EventSourceArn is odd",) == named.sentences()
+
+
+def test_a_long_value_is_cut_in_a_sentence() -> None:
+    """A sentence stays readable, whatever was given."""
+    assert 170 > len(shown("x" * 10_000))
+
+
+def test_an_invalid_file_keeps_every_problem() -> None:
+    """The text has one line per problem."""
+    error = InvalidFile(["a", "b"])
+
+    assert ("a", "b") == error.problems
+    assert "a\nb" == str(error)
