@@ -21,19 +21,30 @@ MAXIMUM_DEPTH = 32
 
 def read_document(path: Path) -> object:
     """Return what a YAML or JSON file holds; raise InvalidFile with one sentence, without the path."""
+    text = _text_of(path)
+    try:
+        return _read_json(text) if path.suffix == ".json" else _read_yaml(text)
+    except InvalidFile:
+        raise
+    except RecursionError as error:
+        raise InvalidFile(["the file is nested too deeply"]) from error
+    except ValueError as error:
+        # A scalar that looks like a date or a number and is none, such as 2026-02-30.
+        raise InvalidFile([f"a value cannot be read: {error}"]) from error
+
+
+def _text_of(path: Path) -> str:
     try:
         with path.open("rb") as file:
             content = file.read(MAXIMUM_BYTES + 1)
-        if len(content) > MAXIMUM_BYTES:
-            raise InvalidFile(["the file is larger than 1 MiB"])
-        text = content.decode("utf-8-sig")
-        return _read_json(text) if path.suffix == ".json" else _read_yaml(text)
     except OSError as error:
         raise InvalidFile([f"the file cannot be read: {error.strerror or error}"]) from error
+    if len(content) > MAXIMUM_BYTES:
+        raise InvalidFile(["the file is larger than 1 MiB"])
+    try:
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidFile([f"the file is not UTF-8 text, at byte {error.start}"]) from error
-    except RecursionError as error:
-        raise InvalidFile(["the file is nested too deeply"]) from error
 
 
 def _read_json(text: str) -> object:
@@ -71,9 +82,6 @@ def _read_yaml(text: str) -> object:
         raise InvalidFile([f"{where}{error.problem or error.context}"]) from error
     except yaml.reader.ReaderError as error:
         raise InvalidFile([f"not YAML: a character at position {error.position} is not allowed"]) from error
-    except ValueError as error:
-        # A scalar that looks like a date or number and is none, such as 2026-02-30.
-        raise InvalidFile([f"a value cannot be read: {error}"]) from error
 
 
 class _Loader(yaml.SafeLoader):

@@ -6,6 +6,7 @@ file, the mapping or function, and the field.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from os.path import realpath  # Path.resolve() raises on a loop of links, which reading then tells better
 from pathlib import Path
 
 from mappings.arns import FunctionName
@@ -59,7 +60,7 @@ class _Reading:
         self._defined: dict[str, str] = {}  # function name -> place, also of those that are not valid
 
     def read_paths(self, paths: list[Path]) -> None:
-        seen: set[Path] = set()
+        seen: set[str] = set()
         for path in paths:
             try:
                 files = _files_at(path)
@@ -67,8 +68,9 @@ class _Reading:
                 self._report(str(path), error.problems)
                 continue
             for file in files:
-                if file.resolve() not in seen:
-                    seen.add(file.resolve())
+                real = realpath(file)
+                if real not in seen:
+                    seen.add(real)
                     self._read_file(file)
         if not self.mappings and not self.problems:
             self._report(", ".join(map(str, paths)) or "arguments", ["no mapping is given"])
@@ -113,7 +115,7 @@ class _Reading:
             self._report(path, [f"functions must be an object of functions by name, not {shown(section)}"])
             return
         for name, value in section.items():
-            place = f"{path}: functions.{name}"
+            place = f"{path}: functions.{_on_one_line(name)}"
             first = self._defined.setdefault(name, place)
             if first != place:
                 self._report(place, [f"the function is defined twice; the first is {first}"])
@@ -162,8 +164,12 @@ def _files_at(path: Path) -> list[Path]:
 
 
 def _description(request: Mapping[str, object]) -> str:
-    known = [str(request[field]) for field in ("EventSourceArn", "FunctionName") if field in request]
+    known = [_on_one_line(request[field]) for field in ("EventSourceArn", "FunctionName") if field in request]
     return f" ({' -> '.join(known)})" if known else ""
+
+
+def _on_one_line(value: object) -> str:
+    return value if isinstance(value, str) and value.isprintable() else shown(value)
 
 
 def _qualifier_problems(mapping: EventSourceMapping, functions: Mapping[str, Function]) -> Iterator[str]:

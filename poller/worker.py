@@ -39,6 +39,7 @@ class Worker:
     ) -> None:
         self.drain = Drain()
         self.runners: list[Runner] = []
+        self._owner = str(uuid.uuid4())
         self._mapping_set = mapping_set
         self._settings = settings
         self._surroundings = Surroundings(
@@ -96,7 +97,7 @@ class Worker:
             source=make_source(mapping, aws, self._surroundings.clock, self._tempo.long_poll_s),
             target=targets[mapping.function_arn],
             leases=store,
-            owner=str(uuid.uuid4()),
+            owner=self._owner,
             tempo=self._tempo,
             surroundings=self._surroundings,
         )

@@ -4,7 +4,7 @@ import anyio
 import structlog
 
 from poller.core.backoff import Backoff
-from poller.core.outcomes import Outcome, TooLarge, Unreachable
+from poller.core.outcomes import FunctionError, Outcome, TooLarge, Unreachable
 from poller.errors import StartError
 from poller.functions import failures
 from poller.functions.definition import FunctionDefinition
@@ -87,23 +87,22 @@ class FunctionHost:
         try:
             process = self._launch()
         except OSError as error:
-            self._start_failed(str(error))
-            return Unreachable(reason=f"no process could be started: {error}")
+            return self._start_failed(Unreachable(reason=f"no process could be started: {error}"))
         failure = await process.ready(request_id=request_id)
         if not self.open:
             return CLOSED
         if failure is not None:
-            self._start_failed(failures.describe(failure))
-            return failure
+            return self._start_failed(failure)
         self._failed_starts = 0
         outcome = await self._invoke_on(process, payload, request_id)
-        return outcome or CLOSED
+        return outcome or self._start_failed(Unreachable(reason="the process ended before it had the event"))
 
     async def _invoke_on(self, process: RuntimeProcess, payload: bytes, request_id: str) -> Outcome | None:
-        outcome = await process.invoke(payload, request_id=request_id)
-        if process.alive:
-            self._idle.append(process)
-        return outcome
+        try:
+            return await process.invoke(payload, request_id=request_id)
+        finally:
+            if process.alive:
+                self._idle.append(process)
 
     def _launch(self) -> RuntimeProcess:
         self._processes = [process for process in self._processes if not process.gone]
@@ -111,8 +110,10 @@ class FunctionHost:
         self._processes.append(process)
         return process
 
-    def _start_failed(self, reason: str) -> None:
+    def _start_failed(self, failure: FunctionError | Unreachable) -> Outcome:
         self._failed_starts += 1
         delay_s = START_BACKOFF.delay(self._failed_starts)
         self._next_start_at = anyio.current_time() + delay_s
+        reason = failure.reason if isinstance(failure, Unreachable) else failures.describe(failure)
         self._log.warning("function_start_failed", reason=reason, delay_s=delay_s)
+        return failure

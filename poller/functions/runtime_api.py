@@ -192,7 +192,8 @@ def _accepted() -> web.Response:
 
 
 def _too_large() -> web.Response:
-    return _refusal(413, "RequestEntityTooLarge", failures.RESPONSE_TOO_LARGE)
+    message = f"Exceeded maximum allowed payload size ({failures.RESPONSE_LIMIT_BYTES} bytes)."
+    return _refusal(413, "RequestEntityTooLarge", message)
 
 
 def _refusal(status: int, error_type: str, message: str) -> web.Response:

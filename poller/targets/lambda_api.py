@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import aiohttp
 import orjson
 from botocore.exceptions import (
     BotoCoreError,
@@ -67,7 +68,7 @@ class LambdaTarget:
             return _refusal(error, len(invocation.payload))
         except _BEFORE_SENDING as error:
             return Unreachable(reason=type(error).__name__)
-        except (HTTPClientError, BotoCoreError, TimeoutError, OSError) as error:
+        except (HTTPClientError, BotoCoreError, aiohttp.ClientError, TimeoutError, OSError) as error:
             return LostReply(reason=type(error).__name__)
         return _outcome(answer, payload)
 

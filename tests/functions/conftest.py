@@ -2,20 +2,14 @@
 
 import os
 import textwrap
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import anyio
 import pytest
 
 from poller.functions.definition import FunctionDefinition
 from poller.functions.host import FunctionHost
-
-ARN = "arn:aws:lambda:eu-west-1:123456789012:function:audit"
-PATIENCE_S = 20.0
-
-Define = Callable[..., FunctionDefinition]
-Start = Callable[..., Awaitable[FunctionHost]]
+from tests.functions.hosting import ARN, PATIENCE_S, Define, Start
 
 
 @pytest.fixture
@@ -45,19 +39,3 @@ async def start(define: Define) -> AsyncIterator[Start]:
     yield begin
     for host in hosts:
         await host.close()
-
-
-def lives(pid: int) -> bool:
-    """Whether a process exists and is no zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return stat.rpartition(")")[2].split()[0] not in "ZX"
-
-
-async def until(fact: Callable[[], bool]) -> None:
-    """Look until it is so."""
-    with anyio.fail_after(PATIENCE_S):
-        while not fact():
-            await anyio.sleep(0.005)

@@ -42,15 +42,15 @@ def test_each_error_has_the_code_status_and_members_of_aws(
     error: MappingError, code: str, status: int, body: dict[str, str]
 ) -> None:
     """Code, status and body are those of the service model, down to the case of `message`."""
-    assert (code, status, body) == (error.code, error.status, error.body())
+    assert (error.code, error.status, error.body()) == (code, status, body)
 
 
 def test_a_validation_error_has_no_type() -> None:
     """ValidationException comes from AWS's front end, whose errors have a message alone."""
     error = ValidationException([Violation(path=("BatchSize",), value=0, constraint="C")])
 
-    assert ("ValidationException", 400) == (error.code, error.status)
-    assert ["message"] == list(error.body())
+    assert (error.code, error.status) == ("ValidationException", 400)
+    assert list(error.body()) == ["message"]
 
 
 def test_several_violations_are_counted_and_joined() -> None:
@@ -62,29 +62,29 @@ def test_several_violations_are_counted_and_joined() -> None:
         ]
     )
 
-    assert (
+    assert error.message == (
         "2 validation errors detected: Value '0' at 'batchSize' failed to satisfy constraint: A; "
         "Value 'x' at 'enabled' failed to satisfy constraint: B"
-    ) == error.message
-    assert "BatchSize" == error.field
-    assert ("BatchSize: 0 is refused: A", 'Enabled: "x" is refused: B') == error.sentences()
+    )
+    assert error.field == "BatchSize"
+    assert error.sentences() == ("BatchSize: 0 is refused: A", 'Enabled: "x" is refused: B')
 
 
 def test_a_place_in_a_list_is_counted_from_one_on_the_wire_and_from_zero_in_a_file() -> None:
     """AWS writes `filters.1.member`, a person looks for `Filters[0]`."""
     violation = Violation(path=("FilterCriteria", "Filters", 0, "Pattern"), value=True, constraint="C")
 
-    assert (
+    assert str(violation) == (
         "Value 'true' at 'filterCriteria.filters.1.member.pattern' failed to satisfy constraint: C"
-    ) == str(violation)
-    assert "FilterCriteria.Filters[0].Pattern" == violation.field
+    )
+    assert violation.field == "FilterCriteria.Filters[0].Pattern"
 
 
 def test_null_is_printed_without_quotes() -> None:
     """AWS writes `Value null at`."""
     violation = Violation(path=("FunctionName",), value=None, constraint="C")
 
-    assert "Value null at 'functionName' failed to satisfy constraint: C" == str(violation)
+    assert str(violation) == "Value null at 'functionName' failed to satisfy constraint: C"
 
 
 def test_a_sentence_prefers_the_explanation_and_names_the_field_once() -> None:
@@ -92,18 +92,18 @@ def test_a_sentence_prefers_the_explanation_and_names_the_field_once() -> None:
     unclear = InvalidParameterValueException("m", field="EventSourceArn", explanation="it is missing")
     named = InvalidParameterValueException("EventSourceArn is odd", field="EventSourceArn")
 
-    assert ("EventSourceArn: it is missing",) == unclear.sentences()
-    assert ("EventSourceArn is odd",) == named.sentences()
+    assert unclear.sentences() == ("EventSourceArn: it is missing",)
+    assert named.sentences() == ("EventSourceArn is odd",)
 
 
 def test_a_long_value_is_cut_in_a_sentence() -> None:
     """A sentence stays readable, whatever was given."""
-    assert 170 > len(shown("x" * 10_000))
+    assert len(shown("x" * 10_000)) < 170
 
 
 def test_an_invalid_file_keeps_every_problem() -> None:
     """The text has one line per problem."""
     error = InvalidFile(["a", "b"])
 
-    assert ("a", "b") == error.problems
-    assert "a\nb" == str(error)
+    assert error.problems == ("a", "b")
+    assert str(error) == "a\nb"

@@ -24,19 +24,18 @@ def mapping(function_arn: str, response_types: tuple[str, ...] = ()) -> EventSou
 )
 def test_the_label_names_source_and_function(suffix: str, label: str) -> None:
     """People know a mapping by its queue and its function, with the alias."""
-    assert label == mapping(f"arn:aws:lambda:eu-west-1:222222222222:function:{suffix}").label
+    assert mapping(f"arn:aws:lambda:eu-west-1:222222222222:function:{suffix}").label == label
 
 
 def test_a_mapping_belongs_to_the_account_of_its_function() -> None:
     """A queue of another account does not move the mapping there."""
     made = mapping("arn:aws:lambda:eu-west-1:222222222222:function:audit")
 
-    assert f"arn:aws:lambda:eu-west-1:222222222222:event-source-mapping:{made.uuid}" == (
-        made.event_source_mapping_arn
-    )
+    expected = f"arn:aws:lambda:eu-west-1:222222222222:event-source-mapping:{made.uuid}"
+    assert made.event_source_mapping_arn == expected
 
 
 @pytest.mark.parametrize(("types", "reports"), [((), False), (("ReportBatchItemFailures",), True)])
 def test_batch_item_failures_count_when_asked_for(types: tuple[str, ...], *, reports: bool) -> None:
     """The property says what FunctionResponseTypes holds."""
-    assert reports == mapping("arn:aws:lambda:eu-west-1:1:function:a", types).report_batch_item_failures
+    assert mapping("arn:aws:lambda:eu-west-1:1:function:a", types).report_batch_item_failures == reports

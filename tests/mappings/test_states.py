@@ -27,9 +27,9 @@ def test_an_action_leads_where_aws_leads(
     action: Action, state: State | None, queue: State, stream: State
 ) -> None:
     """Queues and streams differ where a disabled mapping has nothing to settle."""
-    assert queue == state_after(action, state, SQS)
-    assert stream == state_after(action, state, KINESIS)
-    assert stream == state_after(action, state, DYNAMODB)
+    assert state_after(action, state, SQS) == queue
+    assert state_after(action, state, KINESIS) == stream
+    assert state_after(action, state, DYNAMODB) == stream
 
 
 @pytest.mark.parametrize("state", TRANSITIONAL)
@@ -41,8 +41,8 @@ def test_a_mapping_in_transition_is_in_use(state: State, kind: SourceKind) -> No
     with pytest.raises(ResourceInUseException) as delete:
         state_after(Action.DELETE, state, kind)
 
-    assert "Cannot update the event source mapping because it is in use." == update.value.message
-    assert "Cannot delete the event source mapping because it is in use." == delete.value.message
+    assert update.value.message == "Cannot update the event source mapping because it is in use."
+    assert delete.value.message == "Cannot delete the event source mapping because it is in use."
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_what_is_not_in_the_table_raises(action: Action, state: State | None) ->
 )
 def test_a_transitional_state_settles(state: State, *, enabled: bool, rest: State | None) -> None:
     """Where it comes to rest depends on Enabled; a deleted mapping is gone."""
-    assert rest == settled_state(state, enabled=enabled)
+    assert settled_state(state, enabled=enabled) == rest
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,8 @@ def test_what_has_settled_does_not_settle_again(state: State, *, enabled: bool) 
 
 def test_the_reason_differs_between_queues_and_streams() -> None:
     """AWS words a user's action in two ways."""
-    assert ["USER_INITIATED", "User action", "User action"] == [
-        transition_reason(kind) for kind in (SQS, KINESIS, DYNAMODB)
+    assert [transition_reason(kind) for kind in (SQS, KINESIS, DYNAMODB)] == [
+        "USER_INITIATED",
+        "User action",
+        "User action",
     ]

@@ -1,0 +1,119 @@
+"""Servers and clients that several suites share."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+REGION = "us-east-1"
+ACCOUNT = "123456789012"  # moto's
+
+
+@dataclass(frozen=True)
+class Moto:
+    """An AWS-compatible server in a child process, and clients that are not ours."""
+
+    endpoint: str
+
+    def client(self, service: str) -> Any:
+        """A boto3 client."""
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What points a process at this server."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+        }
+
+    def queue(self, **attributes: str) -> tuple[str, str]:
+        """Make a queue of its own; its URL and ARN."""
+        name = unique("queue")
+        url = self.client("sqs").create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        return url, f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+
+    def stream(self, shards: int) -> tuple[str, str]:
+        """Make a Kinesis stream of its own; its name and ARN."""
+        name = unique("stream")
+        self.client("kinesis").create_stream(StreamName=name, ShardCount=shards)
+        return name, f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}"
+
+    def table(self) -> tuple[str, str]:
+        """Make a table with a stream; its name and the stream's ARN."""
+        name = unique("table")
+        made = self.client("dynamodb").create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        )
+        return name, made["TableDescription"]["LatestStreamArn"]
+
+
+def unique(prefix: str) -> str:
+    """A name no other test uses."""
+    return f"{prefix}-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[Moto]:
+    """One server for the whole session; tests use names of their own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait_until_up(f"http://127.0.0.1:{port}/moto-api/", process)
+        yield Moto(f"http://127.0.0.1:{port}")
+    finally:
+        process.kill()
+        process.wait(timeout=10)
+
+
+@pytest.fixture
+def moto(moto_server: Moto, monkeypatch: pytest.MonkeyPatch) -> Moto:
+    """The server, and this process pointed at it."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "POLLER_"))]:
+        monkeypatch.delenv(name)
+    for name, value in moto_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return moto_server
+
+
+def _wait_until_up(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"moto's server ended with {process.returncode}")
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.05)
+        else:
+            return
+    raise TimeoutError("moto's server did not come up")

@@ -1,0 +1,163 @@
+"""What every lease store promises; each implementation passes the same tests."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from poller.core.leasing import Lease
+from poller.core.records import Position
+from poller.errors import LeaseLost
+from poller.interfaces import LeaseStore
+from poller.leases.memory import MemoryLeaseStore
+from poller.leases.sqlite import SqliteLeaseStore
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LeaseStore]:
+    """An empty store of each kind."""
+    opened: LeaseStore = (
+        MemoryLeaseStore()
+        if request.param == "memory"
+        else await SqliteLeaseStore.open(tmp_path / "state.db")
+    )
+    yield opened
+    await opened.close()
+
+
+def lease(shard: str = "s1", mapping: str = "m") -> Lease:
+    """A lease nobody holds."""
+    return Lease(
+        mapping=mapping,
+        shard=shard,
+        incarnation="one",
+        checkpoint=Position.at_timestamp(12.25),
+        parents=("p1", "p2"),
+    )
+
+
+async def test_a_created_lease_is_listed_whole(store: LeaseStore) -> None:
+    """Every field comes back, in the order of shard ids, for its mapping alone."""
+    await store.create([lease("s2"), lease("s1"), lease("s1", mapping="other")])
+
+    assert list(await store.list("m")) == [lease("s1"), lease("s2")]
+
+
+async def test_creating_again_changes_nothing(store: LeaseStore) -> None:
+    """A lease that exists keeps its checkpoint."""
+    await store.create([lease()])
+    held = await store.take(lease(), "w1")
+    await store.checkpoint(held, Position.after("7"))
+
+    await store.create([lease()])
+
+    assert (await store.list("m"))[0].checkpoint == Position.after("7")
+
+
+async def test_a_checkpoint_is_kept_and_never_goes_back(store: LeaseStore) -> None:
+    """A later one moves it, an earlier one does not."""
+    await store.create([lease()])
+    held = await store.take(lease(), "w1")
+
+    held = await store.checkpoint(held, Position.after("10"))
+    held = await store.checkpoint(held, Position.after("9"))
+
+    assert held.checkpoint == Position.after("10")
+    assert (await store.list("m"))[0].checkpoint == Position.after("10")
+
+
+async def test_of_two_takers_one_wins(store: LeaseStore) -> None:
+    """The other is told."""
+    await store.create([lease()])
+    won = await store.take(lease(), "w1")
+
+    with pytest.raises(LeaseLost):
+        await store.take(lease(), "w2")
+    assert won.owner == "w1"
+
+
+async def test_an_owner_that_was_replaced_writes_nothing(store: LeaseStore) -> None:
+    """Its checkpoint, renewal and release are refused; the row stays with the later owner."""
+    await store.create([lease()])
+    old = await store.take(lease(), "w1")
+    new = await store.take(old, "w2")
+
+    with pytest.raises(LeaseLost):
+        await store.checkpoint(old, Position.after("99"))
+    with pytest.raises(LeaseLost):
+        await store.renew(old)
+    with pytest.raises(LeaseLost):
+        await store.release(old)
+    assert list(await store.list("m")) == [new]
+
+
+async def test_a_released_lease_may_be_taken_and_keeps_its_epoch(store: LeaseStore) -> None:
+    """The next owner's epoch is higher still."""
+    await store.create([lease()])
+    held = await store.take(lease(), "w1")
+    await store.release(held)
+
+    (free,) = await store.list("m")
+    taken = await store.take(free, "w2")
+
+    assert free.owner is None
+    assert taken.epoch == held.epoch + 1
+
+
+async def test_a_renewal_moves_the_counter(store: LeaseStore) -> None:
+    """Others see that the owner lives."""
+    await store.create([lease()])
+    held = await store.take(lease(), "w1")
+
+    renewed = await store.renew(held)
+
+    assert renewed.counter == held.counter + 1
+    assert renewed.epoch == held.epoch
+
+
+async def test_a_deleted_lease_is_gone(store: LeaseStore) -> None:
+    """Its owner notices at the next write."""
+    await store.create([lease()])
+    held = await store.take(lease(), "w1")
+    await store.delete([held])
+
+    assert list(await store.list("m")) == []
+    with pytest.raises(LeaseLost):
+        await store.checkpoint(held, Position.after("1"))
+
+
+async def test_concurrent_checkpoints_of_many_shards_all_arrive(store: LeaseStore) -> None:
+    """Writes that share a commit do not lose each other."""
+    shards = [f"s{n:02}" for n in range(40)]
+    await store.create([lease(shard) for shard in shards])
+
+    async def work(shard: str) -> None:
+        held = await store.take(lease(shard), "w1")
+        for number in range(1, 6):
+            held = await store.checkpoint(held, Position.after(str(number)))
+
+    async with anyio.create_task_group() as group:
+        for shard in shards:
+            group.start_soon(work, shard)
+
+    assert {str(row.checkpoint) for row in await store.list("m")} == {"AFTER_SEQUENCE_NUMBER:5"}
+
+
+async def test_one_stale_write_does_not_spoil_the_commit_it_shares(store: LeaseStore) -> None:
+    """The others of the same moment are durable."""
+    await store.create([lease("s1"), lease("s2")])
+    stale = await store.take(lease("s1"), "w1")
+    await store.take(stale, "w2")
+    held = await store.take(lease("s2"), "w1")
+
+    async def stale_write() -> None:
+        with pytest.raises(LeaseLost):
+            await store.checkpoint(stale, Position.after("5"))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(stale_write)
+        group.start_soon(store.checkpoint, held, Position.after("5"))
+
+    positions = [str(row.checkpoint) for row in await store.list("m")]
+    assert positions == ["AT_TIMESTAMP:12.25", "AFTER_SEQUENCE_NUMBER:5"]

@@ -1,0 +1,77 @@
+"""Parents before children, and where each shard starts."""
+
+import pytest
+
+from poller.core.lineage import KnownShard, plan
+from poller.core.records import Position, Shard, Topology
+
+HORIZON = Position.trim_horizon()
+LATEST = Position.latest(50.0)
+END = Position.shard_end()
+
+
+def _topology(*shards: Shard, incarnation: str = "one") -> Topology:
+    return Topology(incarnation=incarnation, shards=shards)
+
+
+def _known(shard: str, checkpoint: Position, *parents: str, incarnation: str = "one") -> KnownShard:
+    return KnownShard(id=shard, parents=parents, checkpoint=checkpoint, incarnation=incarnation)
+
+
+A = Shard(id="a", closed=True)
+B = Shard(id="b", closed=True)
+CHILD = Shard(id="c", parents=("a", "b"))
+
+
+def test_shards_of_the_first_listing_start_at_the_starting_position() -> None:
+    """Whatever it is, parents and children alike."""
+    found = plan(_topology(A, CHILD), [], HORIZON)
+
+    assert list(found.create) == [(A, HORIZON), (CHILD, HORIZON)]
+
+
+def test_under_latest_closed_shards_are_finished_from_the_start() -> None:
+    """Nothing more is written to them, so the open child is read at once."""
+    found = plan(_topology(A, B, CHILD), [], LATEST)
+
+    assert list(found.create) == [(A, END), (B, END), (CHILD, LATEST)]
+    assert list(found.readable) == ["c"]
+
+
+@pytest.mark.parametrize("starting", [LATEST, HORIZON, Position.at_timestamp(7.0)])
+def test_a_shard_found_later_starts_at_the_horizon(starting: Position) -> None:
+    """Or what was written before it was found would be lost."""
+    found = plan(_topology(A, CHILD), [_known("a", Position.after("5"))], starting)
+
+    assert list(found.create) == [(CHILD, HORIZON)]
+
+
+def test_a_child_waits_for_both_parents_of_a_merge() -> None:
+    """One finished parent is not enough."""
+    half = [_known("a", END), _known("b", Position.after("5")), _known("c", HORIZON, "a", "b")]
+    whole = [_known("a", END), _known("b", END), _known("c", HORIZON, "a", "b")]
+
+    assert list(plan(_topology(A, B, CHILD), half, HORIZON).readable) == ["b"]
+    assert list(plan(_topology(A, B, CHILD), whole, HORIZON).readable) == ["c"]
+
+
+def test_a_parent_missing_from_one_listing_still_blocks_its_child() -> None:
+    """What the store knows of a parent outweighs a listing that leaves it out."""
+    known = [_known("a", Position.after("5")), _known("c", HORIZON, "a")]
+
+    assert list(plan(_topology(CHILD), known, HORIZON).readable) == ["a"]
+
+
+def test_a_parent_nobody_knows_left_before_it_was_seen() -> None:
+    """It cannot be read, so it cannot be waited for."""
+    assert list(plan(_topology(CHILD), [], HORIZON).readable) == ["c"]
+
+
+def test_a_recreated_stream_starts_over() -> None:
+    """Positions of the earlier stream mean nothing in the later one."""
+    known = [_known("a", Position.after("900"), incarnation="zero")]
+
+    found = plan(_topology(Shard(id="a"), incarnation="one"), known, LATEST)
+
+    assert list(found.forget) == ["a"]
+    assert list(found.create) == [(Shard(id="a"), LATEST)]
