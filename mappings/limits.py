@@ -82,7 +82,7 @@ _KINESIS = SourceLimits(
 
 LIMITS: Mapping[SourceType, SourceLimits] = {
     SourceType.STANDARD_QUEUE: SourceLimits(
-        fields=_QUEUE, batch_size=10, maximum_batch_size_without_window=11
+        fields=_QUEUE, batch_size=10, maximum_batch_size_without_window=10
     ),
     SourceType.FIFO_QUEUE: SourceLimits(
         fields=_QUEUE, batch_size=10, maximum_batch_size=10, maximum_batching_window=0

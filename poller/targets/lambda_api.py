@@ -63,7 +63,8 @@ class LambdaTarget:
                 InvocationType="RequestResponse",
                 Payload=invocation.payload,
             )
-            payload = await answer["Payload"].read()
+            async with answer["Payload"] as body:  # a body that is not read to its end holds its connection
+                payload = await body.read()
         except ClientError as error:
             return _refusal(error, len(invocation.payload))
         except _BEFORE_SENDING as error:

@@ -1,0 +1,211 @@
+"""The event pattern grammar, fact by fact.
+
+A word with underscores in a case's name is the case of LocalStack's collection, validated against EventBridge,
+that shows the same behaviour.
+"""
+
+import json
+from typing import Any
+
+import pytest
+
+from mappings.patterns import Constraint, Filters, InvalidPattern, Pattern
+
+ABSENT: Any = object()
+
+
+def passes(pattern: dict[str, Any], event: object) -> bool:
+    return Pattern.parse(json.dumps(pattern)).matches(event)
+
+
+def field_cases(table: dict[str, tuple[list[Any], list[Any], list[Any]]]) -> list[Any]:
+    return [
+        pytest.param(leaf, value, expected, id=f"{fact}: {'absent' if value is ABSENT else json.dumps(value)}")
+        for fact, (leaf, accepted, refused) in table.items()
+        for values, expected in ((accepted, True), (refused, False))
+        for value in values
+    ]
+
+
+# What a field asks for, values that meet it, values that do not.
+LEAVES: dict[str, tuple[list[Any], list[Any], list[Any]]] = {
+    "string": (["text"], ["text"], ["Text", "text ", "TEXT", 1, None, True, {"text": "text"}, ABSENT]),
+    "string_empty": ([""], [""], [" ", None, [], {}, ABSENT]),
+    "strings are not folded": (["é"], ["é"], ["e\u0301", "É"]),
+    "several values, any of them": (["a", 1, None], ["a", 1, None], ["b", 2, False, ABSENT]),
+    "null_value": ([None], [None, [None]], ["null", "", 0, False, {}, ABSENT]),
+    "arrays_empty_null_NEG": ([None], [], [[]]),
+    "true": ([True], [True], ["true", 1, False, None]),
+    "boolean_NEG": ([False], [False], ["false", 0, "", True]),
+    "number": ([1], [1, 1.0], ["1", True, 2, 1.5, [2]]),
+    "number_comparison_float": ([300], [300, 300.0, 3e2], [300.01]),
+    "account numbers stay exact": ([12345678901234567890], [12345678901234567890], [12345678901234567891]),
+    "exactly": ([{"exactly": "text"}], ["text"], ["Text", ["other"]]),
+    "content_prefix": ([{"prefix": "us-"}], ["us-", "us-east-1"], ["eu-us-", "US-east-1", 1, None, ABSENT]),
+    "prefix of nothing": ([{"prefix": ""}], ["", "any"], [1, None, ABSENT]),
+    "content_prefix_ignorecase": ([{"prefix": {"equals-ignore-case": "Us-"}}], ["uS-x", "US-"], ["us", "xus-"]),
+    "content_suffix": ([{"suffix": ".png"}], [".png", "a.png"], [".png.bak", "a.PNG", 1, ABSENT]),
+    "suffix of nothing": ([{"suffix": ""}], ["", "any"], [0]),
+    "content_suffix_ignorecase": ([{"suffix": {"equals-ignore-case": ".PNG"}}], ["a.pNg", ".png"], ["png", "a.png "]),
+    "caseless suffix of nothing": ([{"suffix": {"equals-ignore-case": ""}}], ["", "any"], [0]),
+    "content_ignorecase": ([{"equals-ignore-case": "Straße Σ"}], ["sTRAßE σ", "Straße Σ"], ["strasse σ", "straße", 1]),
+    "content_ignorecase_empty": ([{"equals-ignore-case": ""}], [""], ["x", None]),
+    "content_exists": ([{"exists": True}], ["", 0, None, False, [None], ["x"]], [[], {}, {"x": 1}, ABSENT]),
+    "content_exists_false": ([{"exists": False}], [ABSENT, [], {}, {"x": 1}], ["", 0, None, [None]]),
+    "or-exists: missing or equal": (["x", {"exists": False}], ["x", ABSENT, {}, []], ["y", None, ["y"]]),
+    "or-exists: missing or not these": (
+        [{"anything-but": ["x"]}, {"exists": False}], ["y", None, ABSENT], ["x", ["x"]],
+    ),
+    "operator_multiple_list": ([{"exists": True}, {"prefix": "x"}], ["y", "x", 1], [ABSENT]),
+    "content_anything_but_string": ([{"anything-but": "x"}], ["y", "", 1, None, False, ["x", "y"]], ["x", ["x"], []]),
+    "content_anything_but_string_missing_NEG": ([{"anything-but": "x"}], [], [ABSENT, {}]),
+    "content_anything_but_string_list": ([{"anything-but": ["x", "y"]}], ["z", None, 5], ["x", "y", ABSENT]),
+    "content_anything_but_number": ([{"anything-but": 1}], [2, "1", True, None], [1, 1.0, ABSENT]),
+    "content_anything_but_number_zero": ([{"anything-but": 0}], [1, False, ""], [0, 0.0, -0.0]),
+    "content_anything_but_number_list": ([{"anything-but": [1, 2]}], [3, "x"], [1, 2.0]),
+    "content_anything_prefix": ([{"anything-but": {"prefix": "in"}}], ["out", 1, None], ["in", "init", ABSENT]),
+    "content_anything_prefix_list": ([{"anything-but": {"prefix": ["a", "b"]}}], ["c", 7, None], ["ax", "bx", ABSENT]),
+    "content_anything_suffix": ([{"anything-but": {"suffix": "x"}}], ["xy", 1, None], ["yx", ABSENT]),
+    "content_anything_suffix_list": ([{"anything-but": {"suffix": ["a", "b"]}}], ["c", 7, None], ["xa", "xb", ABSENT]),
+    "content_anything_but_ignorecase": (
+        [{"anything-but": {"equals-ignore-case": "On"}}], ["off", 1, None], ["on", "ON", ABSENT],
+    ),
+    "content_anything_but_ignorecase_list": (
+        [{"anything-but": {"equals-ignore-case": ["On", "Off"]}}], ["x", None], ["ON", "oFF", ABSENT],
+    ),
+    "content_anything_wildcard": ([{"anything-but": {"wildcard": "*/a/*"}}], ["/b/", 1, None], ["x/a/y", ABSENT]),
+    "content_anything_wildcard_list": (
+        [{"anything-but": {"wildcard": ["*a", "b*"]}}], ["ab", None], ["xa", "bx", ABSENT],
+    ),
+    "content_anything_wildcard_empty": ([{"anything-but": {"wildcard": ""}}], ["x"], [""]),
+    "numeric =": ([{"numeric": ["=", 3.018e2]}], [301.8], [301, "301.8", None, True, ABSENT]),
+    "numeric <": ([{"numeric": ["<", 1]}], [0, -1e300, 0.5, False or 0], [1, 1.0, float("nan")]),
+    "numeric <=": ([{"numeric": ["<=", 1]}], [1, 0], [1.000001, 10**400]),
+    "numeric >": ([{"numeric": [">", 0]}], [1e-9, 10**400], [0, False, True]),
+    "numeric >=": ([{"numeric": [">=", 0]}], [0, -0.0], [-1]),
+    "content_numeric_and": ([{"numeric": [">", 0, "<=", 5]}], [0.1, 5, [9, 3]], [0, 5.1, [], [0, 9]]),
+    "numeric-string_NEG": ([{"numeric": [">", 0]}], [], ["1", ["1"]]),
+    "numeric-null_NEG": ([{"numeric": ["<", 5]}], [], [None]),
+    "or-numeric-anything-but": ([{"numeric": ["=", 0]}, {"anything-but": [0, 1]}], [0, 2, "x"], [1]),
+    "content_wildcard_simplified": ([{"wildcard": "*.png"}], [".png", "a.png"], ["a.PNG", "a.png ", 1, None, ABSENT]),
+    "content_wildcard_nonrepeating": ([{"wildcard": "a*b*c"}], ["abc", "a-b-c", "abcbc"], ["ac", "acb", "xabc"]),
+    "content_wildcard_repeating": ([{"wildcard": "/*/d/d/f"}], ["/u/d/d/d/f", "//d/d/f"], ["/d/d/f", "/u/d/f"]),
+    "wildcard ends may not overlap": ([{"wildcard": "aba*aba"}], ["abaaba", "aba-aba"], ["aba", "ababa"]),
+    "wildcard of one star": ([{"wildcard": "*"}], ["", "x"], [1, None]),
+    "wildcard across lines": ([{"wildcard": "a*z"}], ["a\n\nz"], ["a\nz\n"]),
+    "wildcard without star": ([{"wildcard": "ab"}], ["ab"], ["abc", ""]),
+    "content_wildcard_empty_NEG": ([{"wildcard": ""}], [""], ["x"]),
+    "wildcard escaped star": ([{"wildcard": r"a\**"}], ["a*", "a*b"], ["ab", "a"]),
+    "wildcard escaped backslash": ([{"wildcard": r"\\*"}], ["\\", "\\x"], ["x"]),
+    "other characters of a regex are plain": ([{"wildcard": "a.[b]?*"}], ["a.[b]?c"], ["axb", "a.b"]),
+    "content_ip_address": ([{"cidr": "10.0.0.0/24"}], ["10.0.0.0", "10.0.0.255"], ["10.0.1.0", "::1", "10.0.0", ABSENT]),
+    "content_ip_address_bad_type_NEG": ([{"cidr": "10.0.0.0/24"}], [], ["bad", "", 167772160, None, "1" * 99]),
+    "cidr counts from the block's start": ([{"cidr": "10.0.0.77/24"}], ["10.0.0.1"], ["10.0.1.77"]),
+    "cidr of one address": ([{"cidr": "10.0.0.1/32"}], ["10.0.0.1"], ["10.0.0.2"]),
+    "content_ip_address_v6": ([{"cidr": "2001:DB8::/32"}], ["2001:db8::1"], ["2001:db9::1", "fe80::1%eth0", "10.0.0.1"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("leaf", "value", "expected"), field_cases(LEAVES))
+def test_a_field_is_compared_with_its_alternatives(leaf: list[Any], value: Any, expected: bool) -> None:  # noqa: FBT001
+    """A field passes when one of its values meets one of the alternatives."""
+    event = {} if value is ABSENT else {"field": value}
+
+    assert passes({"field": leaf}, event) is expected
+
+
+STRUCTURES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], list[Any]]] = {
+    "every named field must pass": (
+        {"a": [1], "b": [2]}, [{"a": 1, "b": 2, "c": 3}], [{"a": 1}, {"a": 1, "b": 3}, {}],
+    ),
+    "only an object can pass": ({"a": [{"exists": False}]}, [{}], [None, [], [{}], "text", 1]),
+    "key_case_sensitive_NEG": ({"Key": ["v"]}, [{"Key": "v"}], [{"key": "v"}]),
+    "nested_json_NEG": ({"d": {"k": ["v"]}}, [{"d": {"k": "v"}}], [{"d": '{"k": "v"}'}, {"d": None}]),
+    "arrays": ({"r": ["a", "b"]}, [{"r": ["x", "a"]}, {"r": [["b"]]}], [{"r": ["x"]}, {"r": []}, {"r": [{"a": "a"}]}]),
+    "list_within_dict": (
+        {"l": {"id": [{"exists": True}]}}, [{"l": [{"k": 1}, {"id": 2}]}, {"l": [[{"id": 0}]]}], [{"l": [{"k": 1}]}, {"l": []}],
+    ),
+    "fields of a list's objects come from one element": (
+        {"l": {"a": [1], "b": [2]}},
+        [{"l": [{"a": 1}, {"a": 1, "b": 2}]}, {"l": [[{"a": 1, "b": 2}]]}],
+        [{"l": [{"a": 1}, {"b": 2}]}, {"l": [[{"a": 1}], [{"b": 2}]]}],
+    ),
+    "and so do fields below them, at any depth": (
+        {"l": {"m": {"a": [1], "b": [2]}, "c": [3]}},
+        [{"l": [{"m": [{"a": 1, "b": 2}], "c": 3}]}],
+        [{"l": [{"m": [{"a": 1}, {"b": 2}], "c": 3}]}, {"l": [{"m": {"a": 1, "b": 2}}, {"c": 3}]}],
+    ),
+    "different lists are chosen from independently": (
+        {"l": {"a": [1]}, "m": {"a": [2]}}, [{"l": [{"a": 0}, {"a": 1}], "m": [{"a": 2}]}], [{"l": [{"a": 1}], "m": []}],
+    ),
+    "branches of $or agree on the element, too": (
+        {"l": {"a": [1]}, "$or": [{"l": {"b": [2]}}, {"c": [3]}]},
+        [{"l": [{"a": 1, "b": 2}]}, {"l": [{"a": 1}, {"b": 2}], "c": 3}],
+        [{"l": [{"a": 1}, {"b": 2}]}],
+    ),
+    "dot_joining_event": (
+        {"d": {"s": {"t": ["on"]}}}, [{"d": {"s.t": "on"}}, {"d.s.t": "on"}, {"d.s": {"t": "on"}}], [{"d": {"s.t": "off"}}],
+    ),
+    "dot_joining_pattern": ({"d": {"s.t": ["on"]}}, [{"d": {"s": {"t": "on"}}}, {"d.s": {"t": "on"}}], [{"d": {"t": "on"}}]),
+    "dot_joining_event_NEG": ({"d": {"s": {"t": ["on"]}}}, [], [{"d": {"s.t": {"t": "on"}}}]),
+    "dot_joining_pattern_NEG": ({"d": {"s.t": {"t": ["on"]}}}, [], [{"d": {"s": {"t": "on"}}}]),
+    "fields may be joined and nested at once": (
+        {"d": {"s": [1], "t": [2]}}, [{"d.s": 1, "d": {"t": 2}}, {"d": [{"s": 0}, {"t": 2}], "d.s": 1}], [{"d.s": 1, "d": {}}],
+    ),
+    "a joined field counts for exists": ({"d": {"s": [{"exists": False}]}}, [{"d": 1}], [{"d.s": 1}, {"d": {}, "d.s": [1]}]),
+    "empty names are names": ({"": {"": [1]}}, [{"": {"": 1}}, {".": 1}], [{"": 1}]),
+    "one path may hold values and objects": (
+        {"a": [1], "a.b": [2]}, [{"a": [1, {"b": 2}]}, {"a": 1, "a.b": 2}], [{"a": 1}, {"a": {"b": 2}}, {"a": [{"b": 2}]}],
+    ),
+    "of one path spelled twice the last counts": ({"a.b": [1], "a": {"b": [2]}}, [{"a": {"b": 2}}], [{"a": {"b": 1}}]),
+    "exists_dynamodb": ({"d": {"k": {"S": [{"exists": True}]}}}, [{"d": {"k": {"S": ""}}}], [{"d": {"k": {"N": "1"}}}]),
+    "exists_dynamodb_NEG": ({"d": {"k": [{"exists": True}]}}, [], [{"d": {"k": {"S": "x"}}}]),
+    "exists_list_empty_NEG": ({"r": [{"exists": True}]}, [{"r": [1]}], [{"r": []}]),
+    "or-exists-parent": (
+        {"d": {"k": {"S": [{"anything-but": ["x"]}, {"exists": False}]}}},
+        [{"d": {"j": {"S": "x"}}}, {}, {"d": {"k": {"S": "y"}}}], [{"d": {"k": {"S": "x"}}}],
+    ),
+    "alone, not there means in no element": (
+        {"l": {"gone": [{"exists": False}]}}, [{"l": [{"a": 1}]}, {"l": []}], [{"l": [{"a": 1}, {"gone": None}]}],
+    ),
+    "after another field, not there means in its element": (
+        {"l": {"a": [1], "gone": [{"exists": False}]}},
+        [{"l": [{"a": 1}, {"a": 2, "gone": 0}]}], [{"l": [{"a": 1, "gone": 0}, {"a": 2}]}],
+    ),
+    "before another field, not there means in no element": (
+        {"l": {"gone": [{"exists": False}], "z": [1]}}, [{"l": [{"z": 1}]}], [{"l": [{"z": 1}, {"z": 2, "gone": 0}]}],
+    ),
+    "complex_or": (
+        {"d": {"$or": [{"a": [{"numeric": [">", 0]}]}, {"b": [1], "c": [2]}, {"x": ["y"]}]}},
+        [{"d": {"a": 1}}, {"d": {"b": 1, "c": 2}}, {"d": {"x": "y"}}], [{"d": {"a": 0, "b": 1}}, {"d": {}}, {}],
+    ),
+    "$or joins the fields beside it by and": (
+        {"s": [1], "$or": [{"a": [1]}, {"b": [1]}]}, [{"s": 1, "a": 1}, {"s": 1, "b": 1}], [{"s": 1}, {"a": 1}],
+    ),
+    "$or may stand inside $or": (
+        {"$or": [{"a": [1]}, {"b": [1], "$or": [{"c": [1]}, {"d": [1]}]}]}, [{"a": 1}, {"b": 1, "d": 1}], [{"b": 1}, {"c": 1}],
+    ),
+    "two $or must both pass": (
+        {"$or": [{"a": [1]}, {"b": [1]}], "n": {"$or": [{"c": [1]}, {"d": [1]}]}}, [{"b": 1, "n": {"c": 1}}], [{"a": 1}, {"n": {"c": 1}}],
+    ),
+    "$or of values is a field of that name": ({"$or": [{"prefix": "a"}, "b"]}, [{"$or": "ax"}, {"$or": "b"}], [{"$or": "x"}, {}]),
+    "$or of operators is a field of that name": ({"$or": [{"prefix": "a"}, {"suffix": "b"}]}, [{"$or": "xb"}], [{"prefix": "a"}]),
+    "$or as an object is a field of that name": ({"$or": {"a": [1]}}, [{"$or": {"a": 1}}], [{"a": 1}]),
+    "DynamoDB numbers are strings": (
+        {"N": ["101"]}, [{"N": "101"}], [{"N": 101}],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("pattern", "event", "expected"),
+    [
+        pytest.param(pattern, event, expected, id=f"{fact}: {json.dumps(event)}")
+        for fact, (pattern, accepted, refused) in STRUCTURES.items()
+        for events, expected in ((accepted, True), (refused, False))
+        for event in events
+    ],
+)
+def test_fields_are_found_and_combined(pattern: dict[str, Any], event: Any, expected: bool) -> None:  # noqa: FBT001
+    """Where a field may stand in an event, and what several of them mean together."""
+    assert passes(pattern, event) is expected
