@@ -8,28 +8,40 @@ Only named fields are visited. Three rules shape the walk; they are EventBridge'
   earlier field was found, and at all elements where there is none.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from mappings.pattern_operators import Leaf, Test
 
 Path = tuple[str, ...]
+_SCALAR_TYPES = frozenset({str, int, float, bool, type(None)})
+# What is wanted below a field: the rest of the path, the leaf there, and the leaf's bit.
+_Wishes = tuple[tuple[Path, Leaf, int], ...]
 
 
-def plant(leaves: Mapping[Path, Leaf]) -> "Field":
-    """Grow the tree of fields whose `meets` says whether an event has all these leaves."""
-    ordered = sorted(leaves, key=".".join)
-    return _grow([(path, leaves[path], 1 << position) for position, path in enumerate(ordered)])
+def plant(combinations: Iterable[Mapping[Path, Leaf]]) -> tuple["Field", ...]:
+    """Grow, for each combination of leaves, the tree whose `meets` says whether an event has them all.
+
+    Equal branches of the trees are one: what `$or` multiplies is mostly the same.
+    """
+    grown: dict[_Wishes, Field] = {}
+    return tuple(
+        _grow(tuple((path, leaves[path], 1 << position) for position, path in enumerate(ordered)), grown)
+        for leaves in combinations
+        for ordered in [sorted(leaves, key=".".join)]
+    )
 
 
-def _grow(leaves: list[tuple[Path, Leaf, int]]) -> "Field":
-    here: tuple[Leaf | None, int] = (None, 0)
-    below: dict[str, list[tuple[Path, Leaf, int]]] = {}
-    for path, leaf, bit in leaves:
-        if path:
-            below.setdefault(path[0], []).append((path[1:], leaf, bit))
-        else:
-            here = (leaf, bit)
-    return Field({name: _grow(rest) for name, rest in below.items()}, *here)
+def _grow(wishes: _Wishes, grown: dict[_Wishes, "Field"]) -> "Field":
+    if wishes not in grown:
+        here: tuple[Leaf | None, int] = (None, 0)
+        below: dict[str, _Wishes] = {}
+        for path, leaf, bit in wishes:
+            if path:
+                below[path[0]] = (*below.get(path[0], ()), (path[1:], leaf, bit))
+            else:
+                here = (leaf, bit)
+        grown[wishes] = Field({name: _grow(rest, grown) for name, rest in below.items()}, *here)
+    return grown[wishes]
 
 
 class Field:
@@ -96,8 +108,7 @@ class Field:
         return True
 
     def _list_settles(self, elements: list[object], need: int, must: int) -> bool:
-        scalars = [element for element in elements if not isinstance(element, dict)]
-        if not self._value_settles(scalars, need, must):
+        if not self._value_settles(_scalars(elements), need, must):
             return False
         need, must = need & ~self.bit, must & ~self.bit
         # Before the first leaf that must be found no element is chosen: absence is judged over all of them.
@@ -141,10 +152,7 @@ class Field:
 def _value_test(accepts: Test) -> Test:
     def meets(value: object) -> bool:
         if isinstance(value, list):
-            elements = _flat(value)
-            if dict in map(type, elements):
-                elements = [element for element in elements if not isinstance(element, dict)]
-            return any(map(accepts, elements))
+            return any(map(accepts, _scalars(value)))
         return not isinstance(value, dict) and accepts(value)
 
     return meets
@@ -173,6 +181,12 @@ def _object_test(field: Field) -> Test:
         return False
 
     return meets
+
+
+def _scalars(items: list[object]) -> list[object]:
+    if _SCALAR_TYPES.issuperset(map(type, items)):
+        return items
+    return [element for element in _flat(items) if not isinstance(element, dict)]
 
 
 def _flat(items: list[object]) -> list[object]:

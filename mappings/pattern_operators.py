@@ -31,7 +31,7 @@ class InvalidPattern(ValueError):
     """The text is not an event pattern; `str()` says what is wrong with it, and where."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Leaf:
     """What a field accepts: certain scalars and, when `absent_too`, not being there at all."""
 

@@ -63,7 +63,7 @@ class Pattern:
         for name, *below in {path for leaves in combinations for path in leaves}:
             shape = Constraint.FIELDS if below else Constraint.VALUES
             constraints[name] = constraints.get(name, Constraint.NONE) | shape
-        return cls(text, tuple(plant(leaves) for leaves in combinations), constraints)
+        return cls(text, plant(combinations), constraints)
 
     def matches(self, value: object) -> bool:
         """Tell whether the record, as the filter sees it, passes; only an object can."""

@@ -1,7 +1,7 @@
 """The environment of the demo: the only place of this program that writes os.environ.
 
-Variables are how the poller, its SDK and hosted functions are told of an endpoint anywhere else; so it is here,
-and what is shown is what a user gets. Nothing outside this process and its children is affected.
+Variables are how the poller, its SDK and hosted functions are told of an endpoint anywhere else. So it is
+here: what is shown is what a user gets. Nothing outside this process and its children is affected.
 """
 
 import os

@@ -1,6 +1,5 @@
 """The accounting: what was produced against what the functions have seen, record by record."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -13,7 +13,7 @@ from poller.demo.samples import Sample
 from poller.demo.sources import STREAM, TABLE, Clients, Sources
 
 # Long enough to watch; a queue that is read meanwhile stays short.
-PRODUCING_S = 12.0
+PRODUCING_S = 15.0
 REFUSED_PAUSE_S = 0.2
 
 

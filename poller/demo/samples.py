@@ -40,9 +40,7 @@ def clicks() -> Sequence[Sample]:
 
 def cart_changes() -> Sequence[Sample]:
     """Writes to the table; each cart is written several times."""
-    return [
-        _sample("change", n, key=f"cart-{n % CARTS}", items=n // CARTS + 1) for n in range(CART_CHANGES)
-    ]
+    return [_sample("change", n, key=f"cart-{n % CARTS}", items=n // CARTS + 1) for n in range(CART_CHANGES)]
 
 
 def _sample(kind: str, number: int, *, key: str, **content: str | int) -> Sample:

@@ -65,6 +65,10 @@ async def _port(process: Process, log: Path) -> int:
                 text += await process.stdout.receive()
     except (TimeoutError, anyio.EndOfStream) as error:
         process.kill()
-        reason = (log.read_text(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
-        raise StartError(f"moto's server did not start: {reason}") from error
+        raise StartError(f"moto's server did not start: {_last_words(log)}") from error
     return int(text)
+
+
+def _last_words(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"

@@ -1,4 +1,4 @@
-"""The event sources of the demo: a queue, a Kinesis stream and a table with a stream, made by the usual API."""
+"""The event sources of the demo: a queue, a Kinesis stream and a table with a stream."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager

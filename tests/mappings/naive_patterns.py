@@ -1,7 +1,7 @@
 """The event pattern grammar once more, by brute force, to compare the compiled matcher with.
 
-The event is flattened whole, each value with the list elements it lies in; then every way to pick one value per field
-is tried. Slow, short, and written from the rules of event-ruler (`Event`, `ArrayMembership`, `ACFinder`) alone.
+The whole event is flattened, each value with the list elements it lies in; then every way to pick one value
+per field is tried. Slow and short, written from what event-ruler's Event, ArrayMembership and ACFinder do.
 """
 
 import ipaddress

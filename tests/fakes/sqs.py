@@ -1,0 +1,280 @@
+"""An SQS queue, standard or FIFO: visibility, receipts good for one receive, group locks, redrive, long polls."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import anyio
+
+from poller.core.records import Page, Position, Record, Shard, Topology
+from poller.errors import SourceUnavailable
+from poller.interfaces import Clock
+from tests.fakes.events import sqs_event
+from tests.fakes.faults import FaultKind
+from tests.fakes.history import DeadLettered, Deleted, History, Produced, Received, Shown
+from tests.fakes.wire import Wire
+
+BATCH = 10  # entries of one request
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Message:
+    id: str
+    record: str
+    group: str | None
+    number: int
+    sent_at: float
+    hidden_until: float = 0.0
+    receives: int = 0
+
+    @property
+    def receipt(self) -> str:
+        return f"{self.id}#{self.receives}"
+
+
+class FakeQueue:
+    """A queue. Producers call `send`; readers come through a source."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        *,
+        clock: Clock,
+        history: History,
+        visibility_timeout_s: float = 30.0,
+        max_receive_count: int | None = None,
+        fifo: bool = False,
+    ) -> None:
+        """Make a queue.
+
+        Args:
+            wire: The way to it.
+            clock: The queue's own clock.
+            history: Where to write what happens.
+            visibility_timeout_s: How long a received message is hidden.
+            max_receive_count: Receives after which a message is moved to the dead-letter queue.
+            fifo: Whether messages have groups, and a group in flight is locked.
+        """
+        self.wire = wire
+        self.clock = clock
+        self.history = history
+        self.visibility_timeout_s = visibility_timeout_s
+        self.messages: dict[str, _Message] = {}
+        self.dead_letters: list[str] = []
+        self._max_receive_count = max_receive_count
+        self._fifo = fifo
+        self._number = 0
+        self._arrival = anyio.Event()
+        self._orphans: list[tuple[float, int]] = []
+        """Long polls whose process is gone: until when each waits on, and for how many messages."""
+
+    @property
+    def place(self) -> str:
+        return self.wire.place
+
+    def send(self, record: str, group: str | None = None) -> None:
+        """Put a message in."""
+        self._number += 1
+        now = self.clock.monotonic()
+        message = _Message(
+            id=f"{self.place}-{self._number}",
+            record=record,
+            group=group if self._fifo else None,
+            number=self._number if self._fifo else 0,
+            sent_at=self.clock.wall(),
+        )
+        self.messages[message.id] = message
+        self.history.add(
+            Produced(now, self.place, record, message.group, "queue", message.number, message.sent_at)
+        )
+        self._serve_orphans(now)
+        self._wake()
+
+    def take(self, limit: int, *, process: str, told: bool) -> list[_Message]:
+        """Hand out visible messages and hide them."""
+        now = self.clock.monotonic()
+        taken: list[_Message] = []
+        for message in self._visible(now):
+            if len(taken) == limit:
+                break
+            if self._max_receive_count is not None and message.receives >= self._max_receive_count:
+                self._redrive(message, now)
+                continue
+            self._hand_out(message, now, process=process, told=told)
+            taken.append(message)
+        return taken
+
+    def again(self, *, process: str) -> list[_Message]:
+        """Hand out one hidden message once more, as a standard queue may."""
+        now = self.clock.monotonic()
+        hidden = [message for message in self.messages.values() if message.hidden_until > now]
+        if not hidden or self._fifo:
+            return []
+        message = hidden[self.wire.chance.randrange(len(hidden))]
+        self._hand_out(message, now, process=process, told=True)
+        return [message]
+
+    async def wait(self, until: float) -> None:
+        """Wait until a message may be visible, at most until `until`."""
+        now = self.clock.monotonic()
+        hidden = [m.hidden_until for m in self.messages.values() if m.hidden_until > now]
+        with anyio.move_on_after(min([until, *hidden]) - now):
+            await self._arrival.wait()
+
+    def delete(self, record: Record, *, process: str) -> None:
+        """Delete a message by the receipt of a receive; an outdated receipt deletes nothing."""
+        message = self.messages.get(record.item_identifier)
+        if message is None or message.receipt != record.receipt:
+            return
+        if self._fifo and message.hidden_until <= self.clock.monotonic():
+            return  # a FIFO queue refuses a receipt whose visibility timeout has lapsed
+        del self.messages[message.id]
+        self.history.add(Deleted(self.clock.monotonic(), self.place, process, message.record))
+        self._wake()
+
+    def show(self, record: Record, *, process: str) -> None:
+        """Set a message's visibility timeout to 0."""
+        now = self.clock.monotonic()
+        message = self.messages.get(record.item_identifier)
+        if message is not None and message.receipt == record.receipt and message.hidden_until > now:
+            message.hidden_until = now
+            self.history.add(Shown(now, self.place, process, message.record))
+            self._wake()
+
+    def orphan(self, until: float, limit: int) -> None:
+        """A long poll was cut at the reader's end; the queue does not know, and answers it all the same."""
+        self._orphans.append((until, limit))
+
+    def _visible(self, now: float) -> list[_Message]:
+        visible = [message for message in self.messages.values() if message.hidden_until <= now]
+        if not self._fifo:
+            self.wire.chance.shuffle(visible)
+            return visible
+        locked = {message.group for message in self.messages.values() if message.hidden_until > now}
+        return [message for message in visible if message.group not in locked]
+
+    def _hand_out(self, message: _Message, now: float, *, process: str, told: bool) -> None:
+        message.hidden_until = now + self.visibility_timeout_s
+        message.receives += 1
+        self.history.add(
+            Received(now, self.place, process, message.record, message.receives, message.hidden_until, told)
+        )
+
+    def _redrive(self, message: _Message, now: float) -> None:
+        del self.messages[message.id]
+        self.dead_letters.append(message.record)
+        self.history.add(DeadLettered(now, self.place, message.record, message.receives))
+
+    def _serve_orphans(self, now: float) -> None:
+        waiting = [(until, limit) for until, limit in self._orphans if until > now]
+        if waiting:
+            _, limit = waiting.pop()
+            self.take(limit, process="", told=False)
+        self._orphans = waiting
+
+    def _wake(self) -> None:
+        self._arrival.set()
+        self._arrival = anyio.Event()
+
+
+class FakeQueueSource:
+    """The queue as one process reaches it."""
+
+    def __init__(self, queue: FakeQueue, *, process: str = "") -> None:
+        self._queue = queue
+        self._process = process
+
+    async def discover(self) -> Topology:
+        """Find the queue."""
+        wire = self._queue.wire
+        await wire.there()
+        wire.source_fails()
+        if wire.faults.strike(wire.place, FaultKind.LIST_FAILS):
+            raise SourceUnavailable(f"{wire.place}: GetQueueAttributes")
+        return Topology(incarnation=wire.place, shards=(Shard(id="queue"),))
+
+    async def open(self, shard: Shard, after: Position) -> "FakeQueueReader":  # noqa: ARG002  # one end only
+        """Open the queue; that needs no request."""
+        return FakeQueueReader(self._queue, process=self._process)
+
+
+class FakeQueueReader:
+    """An open queue."""
+
+    def __init__(self, queue: FakeQueue, *, process: str) -> None:
+        self._queue = queue
+        self._process = process
+
+    async def receive(self, limit: int, wait_s: float) -> Page:
+        """ReceiveMessage, with a long poll."""
+        queue = self._queue
+        wire = queue.wire
+        await wire.there()
+        wire.source_fails()
+        messages = await self._poll(min(limit, BATCH), wait_s)
+        if messages and wire.faults.strike(wire.place, FaultKind.RECEIVE_LOST):
+            raise SourceUnavailable(f"{wire.place}: the answer was lost")
+        held_until = queue.clock.monotonic() + queue.visibility_timeout_s
+        return Page(records=[_record(message, held_until) for message in messages])
+
+    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:
+        """DeleteMessageBatch and ChangeMessageVisibilityBatch, ten entries each."""
+        failed: list[Record] = []
+        for start in range(0, len(done), BATCH):
+            failed += await self._delete(done[start : start + BATCH])
+        for start in range(0, len(release), BATCH):
+            await self._request()
+            for record in release[start : start + BATCH]:
+                self._queue.show(record, process=self._process)
+        return failed
+
+    async def _poll(self, limit: int, wait_s: float) -> list[_Message]:
+        queue = self._queue
+        until = queue.clock.monotonic() + wait_s
+        if queue.wire.faults.strike(queue.place, FaultKind.RECEIVE_DUPLICATE):
+            again = queue.again(process=self._process)
+            if again:
+                return again
+        answered = False
+        try:
+            while not (messages := queue.take(limit, process=self._process, told=True)):
+                if queue.clock.monotonic() >= until:
+                    break
+                await queue.wait(until)
+            answered = True
+        finally:
+            if not answered:
+                queue.orphan(until, limit)
+        return messages
+
+    async def _delete(self, chunk: Sequence[Record]) -> list[Record]:
+        wire = self._queue.wire
+        await self._request()
+        failed = [record for record in chunk if wire.faults.strike(wire.place, FaultKind.DELETE_FAILED)]
+        for record in chunk:
+            if record not in failed:
+                self._queue.delete(record, process=self._process)
+        if wire.faults.strike(wire.place, FaultKind.DELETE_LOST):
+            raise SourceUnavailable(f"{wire.place}: the answer was lost")
+        await wire.back()
+        return failed
+
+    async def _request(self) -> None:
+        wire = self._queue.wire
+        await wire.there()
+        wire.source_fails()
+        if wire.faults.strike(wire.place, FaultKind.SETTLE_UNAVAILABLE):
+            raise SourceUnavailable(f"{wire.place}: not settled")
+
+
+def _record(message: _Message, held_until: float) -> Record:
+    return Record(
+        item_identifier=message.id,
+        event=sqs_event(
+            message.record, message_id=message.id, receipt=message.receipt, receives=message.receives
+        ),
+        arrived_at=message.sent_at,
+        order_key=message.group,
+        position=None,
+        receipt=message.receipt,
+        held_until=held_until,
+    )
