@@ -144,7 +144,7 @@ def _suffix(operand: object) -> Test:
     if isinstance(operand, dict):
         text = _caseless_operand(operand, "suffix")
         equals, length = _caseless(text), len(text)
-        return lambda value: isinstance(value, str) and equals(value[max(0, len(value) - length) :])
+        return lambda value: isinstance(value, str) and equals(value[len(value) - length :])
     suffix = _string(operand, "suffix")
     return lambda value: isinstance(value, str) and value.endswith(suffix)
 

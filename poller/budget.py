@@ -4,10 +4,7 @@ from poller.waiting import Drain
 
 
 class ByteBudget:
-    """Counts the bytes of records between receive and settle.
-
-    A read is begun only below the limit, so the limit can be passed by the pages that were already asked for.
-    """
+    """Counts the bytes of records between receive and settle, and of the pages that are being read."""
 
     def __init__(self, limit_bytes: int, drain: Drain) -> None:
         self.limit_bytes = limit_bytes
@@ -15,16 +12,22 @@ class ByteBudget:
         self._drain = drain
         self._freed = drain.signal()
 
-    async def room(self) -> None:
-        """Wait until there is room, or until draining begins."""
-        while self.used_bytes >= self.limit_bytes and not self._drain.requested:
+    async def reserve(self, page_bytes: int) -> None:
+        """Wait until a page of this size fits, or until draining begins; then count it.
+
+        With nothing held any page fits: a small budget makes reading slow, it does not end it.
+        """
+        while self.used_bytes and self.used_bytes + page_bytes > self.limit_bytes:
+            if self._drain.requested:
+                break
             await self._freed.wait()
+        self.used_bytes += page_bytes
 
     def take(self, size_bytes: int) -> None:
         """Records were received."""
         self.used_bytes += size_bytes
 
     def give_back(self, size_bytes: int) -> None:
-        """Records were settled or forgotten."""
+        """Records were settled or forgotten, or a page was read."""
         self.used_bytes -= size_bytes
         self._freed.set()

@@ -78,8 +78,8 @@ def validate(files: tuple[str, ...]) -> None:
 @click.option(
     "--log-level",
     envvar="LOG_LEVEL",
-    default="error",
-    help="debug, info, warning or error. [LOG_LEVEL; error]",
+    default="warning",
+    help="debug, info, warning or error. [LOG_LEVEL; warning]",
 )
 def demo(*, plain: bool, log_format: str, log_level: str) -> None:
     """Run the main job on an embedded server and account for every record.

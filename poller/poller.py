@@ -128,13 +128,19 @@ class Poller:
     async def _receive(self) -> tuple[Page, float]:
         """Open if need be, wait until a lane wants records, read; the page and how long the read took."""
         reader = await self._open()
-        await self._room()
-        if self._drain.requested:
-            return Page(), 0.0
-        clock = self._parts.surroundings.clock
-        begun = clock.monotonic()
-        page = await reader.receive(self._limit(), self._wait_s())
-        return page, clock.monotonic() - begun
+        await self._hunger()
+        budget = self._parts.surroundings.budget
+        page_bytes = self._parts.rules.page_bytes
+        await budget.reserve(page_bytes)
+        try:
+            if self._drain.requested:
+                return Page(), 0.0
+            clock = self._parts.surroundings.clock
+            begun = clock.monotonic()
+            page = await reader.receive(self._limit(), self._wait_s())
+            return page, clock.monotonic() - begun
+        finally:
+            budget.give_back(page_bytes)
 
     async def _open(self) -> Reader:
         """The reader in use. One that was given up still settles what it has received."""
@@ -144,11 +150,10 @@ class Poller:
             self._on_open()
         return self._reader
 
-    async def _room(self) -> None:
-        """Wait until a lane is hungry and the process may hold more bytes."""
+    async def _hunger(self) -> None:
+        """Wait until a lane wants records."""
         while not self._drain.requested and not any(lane.room for lane in self._lanes):
             await self._changed.wait()
-        await self._parts.surroundings.budget.room()
 
     def _limit(self) -> int:
         """A queue's message is invisible to others from its receive on: ask for no more than can be used."""

@@ -52,6 +52,8 @@ class Rules:
     prefetch: bool
     page_limit: int
     """Most records one read may ask for."""
+    page_bytes: int
+    """Bytes to keep free for the page that is being read."""
     long_poll_s: float
     pace: Pace
     patience: Patience
@@ -64,6 +66,9 @@ class Rules:
 
 # Most records per read: ReceiveMessage 10; GetRecords 10,000 (Kinesis) and 1,000 (DynamoDB Streams).
 _PAGE_LIMITS = {SourceKind.SQS: 10, SourceKind.KINESIS: 10_000, SourceKind.DYNAMODB: 1_000}
+# Largest page: 10 MiB and 1 MB, a third more as base64. An open long poll mostly waits for nothing: to keep
+# room for ten large messages in each would leave no room for those that are there.
+_PAGE_BYTES = {SourceKind.SQS: 0, SourceKind.KINESIS: 14 * 1024 * 1024, SourceKind.DYNAMODB: 1_400_000}
 
 
 def rules_for(mapping: EventSourceMapping, tempo: Tempo) -> Rules:
@@ -74,6 +79,7 @@ def rules_for(mapping: EventSourceMapping, tempo: Tempo) -> Rules:
         lanes=mapping.parallelization_factor or 1,
         prefetch=not is_queue,
         page_limit=_PAGE_LIMITS[kind],
+        page_bytes=_PAGE_BYTES[kind],
         long_poll_s=tempo.long_poll_s if is_queue else 0.0,
         pace={SourceKind.SQS: tempo.queue, SourceKind.KINESIS: tempo.kinesis}.get(kind, tempo.dynamodb),
         patience=tempo.patience,

@@ -5,7 +5,7 @@ here: what is shown is what a user gets. Nothing outside this process and its ch
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,16 +18,21 @@ REGION = "us-east-1"
 def demo_environment(*, endpoint_url: str, seen_folder: Path) -> Iterator[None]:
     """Point every AWS client made inside the block, here or in a child, to `endpoint_url`."""
     before = dict(os.environ)
-    # A user's own profile, endpoints of single services or retry settings would win over what is set below.
-    for name in before:
-        if name.startswith("AWS_"):
-            del os.environ[name]
-    os.environ |= _variables(endpoint_url, seen_folder)
+    _replace(neutral_environment() | _variables(endpoint_url, seen_folder))
     try:
         yield
     finally:
-        os.environ.clear()
-        os.environ |= before
+        _replace(before)
+
+
+def neutral_environment() -> dict[str, str]:
+    """The user's environment without what is meant for AWS: profiles, endpoints of single services, retries."""
+    return {name: text for name, text in os.environ.items() if not name.startswith("AWS_")}
+
+
+def _replace(environ: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ |= environ
 
 
 def _variables(endpoint_url: str, seen_folder: Path) -> dict[str, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import anyio
 from anyio.abc import Process
 
+from poller.demo.environment import neutral_environment
 from poller.errors import StartError
 
 MAIN_PROGRAM = Path(__file__).with_name("server_main.py")
@@ -50,6 +51,7 @@ async def _spawn(log_fd: int) -> Process:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log_fd,
+        env=neutral_environment(),
         # Ctrl-C is for the poller, which may still have messages to delete.
         start_new_session=True,
     )

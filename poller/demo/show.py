@@ -30,16 +30,16 @@ async def run_demo(settings: Settings, plain: bool) -> int:  # noqa: FBT001  # a
     Raises:
         StartError: The server or a function cannot be started.
     """
-    complete = False
+    exit_code = 1  # also where a second signal ends it at once
     async with anyio.create_task_group() as group:
         interrupted = anyio.Event()
         group.start_soon(_obey_signals, interrupted, group.cancel_scope)
-        complete = await _perform(settings, interrupted, plain=plain)
+        exit_code = await _perform(settings, interrupted, plain=plain)
         group.cancel_scope.cancel()
-    return 0 if complete else 1
+    return exit_code
 
 
-async def _perform(settings: Settings, interrupted: anyio.Event, *, plain: bool) -> bool:
+async def _perform(settings: Settings, interrupted: anyio.Event, *, plain: bool) -> int:
     console = Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False)
     console.print("Starting an AWS-compatible server, moto's, in a child process ...")
     async with put_up() as stage:
@@ -48,7 +48,7 @@ async def _perform(settings: Settings, interrupted: anyio.Event, *, plain: bool)
         with open_view(console, plain=plain, settings=settings) as view:
             ending = await performance.run(view)
         print_summary(console, ending=ending)
-        return ending.complete
+        return ending.exit_code
 
 
 async def _obey_signals(interrupted: anyio.Event, everything: anyio.CancelScope) -> None:

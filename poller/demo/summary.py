@@ -32,6 +32,11 @@ class Ending:
         ended_early = self.interrupted or self.trouble is not None
         return not ended_early and all(account.balanced for account in self.accounts)
 
+    @property
+    def exit_code(self) -> int:
+        """Of the process."""
+        return 0 if self.complete else 1
+
 
 def print_summary(console: Console, *, ending: Ending) -> None:
     """Print the accounts, and what they mean."""

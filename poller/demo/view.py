@@ -97,7 +97,7 @@ def _progress(picture: Picture) -> Table:
         Text(f"{picture.phase:<8}", style="yellow"),
         f"produced {picture.produced:5,} of {picture.planned:,}",
         f"seen by the functions {picture.seen:5,}",
-        ProgressBar(total=picture.planned, completed=picture.seen, width=24),
+        ProgressBar(total=picture.planned, completed=picture.seen, width=24, complete_style="green"),
     )
     return line
 

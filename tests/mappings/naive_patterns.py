@@ -107,11 +107,11 @@ def _text(name: str, operand: Any, value: str) -> bool:
         return _text(name, operand["equals-ignore-case"].lower(), value.lower())
     match name:
         case "prefix":
-            return value[: len(operand)] == operand
+            return bool(value[: len(operand)] == operand)
         case "suffix":
-            return value[max(0, len(value) - len(operand)) :] == operand
+            return bool(value[max(0, len(value) - len(operand)) :] == operand)
         case "equals-ignore-case":
-            return value.lower() == operand.lower()
+            return bool(value.lower() == operand.lower())
         case "wildcard":
             return bool(re.fullmatch(".*".join(map(re.escape, operand.split("*"))), value, re.DOTALL))
         case "cidr":

@@ -226,6 +226,14 @@ STRUCTURES: dict[str, tuple[Any, list[Any], list[Any]]] = {
         {"l": {"gone": [{"exists": False}], "z": [1]}}, [{"l": [{"z": 1}]}],
         [{"l": [{"z": 1}, {"z": 2, "gone": 0}]}],
     ),
+    "the order of names decides which is before, not that of the pattern": (
+        {"l": {"z": [1], "gone": [{"exists": False}]}}, [{"l": [{"z": 1}]}], [{"l": [{"z": 1}, {"gone": 0}]}],
+    ),
+    "a path that an event has twice passes by either": (
+        {"a": {"b": {"c": [1], "d": [1]}}},
+        [{"a.b": {"c": 2, "d": 1}, "a.b.c": 1}, {"a": {"b": {"c": 1, "d": 2}}, "a.b.d": 1}],
+        [{"a.b": {"c": 2, "d": 1}, "a.b.c": 2}],
+    ),
     "complex_or": (
         {"d": {"$or": [{"a": [{"numeric": [">", 0]}]}, {"b": [1], "c": [2]}, {"x": ["y"]}]}},
         [{"d": {"a": 1}}, {"d": {"b": 1, "c": 2}}, {"d": {"x": "y"}}],

@@ -119,6 +119,7 @@ INVALID: dict[str, tuple[str, str]] = {
     "too long": ('{"a": ["' + "x" * 4096 + '"]}', "at most 4096 characters"),
     "too deep": ('{"a":' * 101 + "[1]" + "}" * 101, "nested too deeply"),
     "too deep by dots": ('{"' + "a." * 100 + 'a": [1]}', "nested too deeply"),
+    "too deep by $or": ('{"$or":[{"a":[1]},' * 100 + '{"a":[1]}' + "]}" * 100, "nested too deeply"),
     "too deep for the JSON reader": ('{"a":' + "[" * 4000, "nested too deeply"),
     "too many fields": (json.dumps({f"{i:x}": [1] for i in range(257)}), "at most 256 fields"),
     "too many combinations": (
