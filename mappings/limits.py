@@ -102,7 +102,6 @@ NOT_YET_SOURCES: dict[SourceType, str] = {
 }
 
 NOT_YET: dict[str, str] = {
-    "FilterCriteria": "FilterCriteria is not supported yet",
     "ScalingConfig": "ScalingConfig is not supported yet",
     "ProvisionedPollerConfig": "ProvisionedPollerConfig is not supported yet",
     "DestinationConfig": "DestinationConfig is not supported yet",
@@ -114,7 +113,6 @@ NOT_YET: dict[str, str] = {
 
 # What a request may say of a field without asking for anything; NOT_YET lets these values pass.
 NEUTRAL: Mapping[str, tuple[object, ...]] = {
-    "FilterCriteria": ({}, {"Filters": []}),
     "ScalingConfig": ({},),
     "DestinationConfig": ({}, {"OnFailure": {}}, {"OnFailure": {"Destination": ""}}),
     "TumblingWindowInSeconds": (0,),

@@ -7,7 +7,7 @@ first.
 from collections.abc import Iterator
 from typing import cast
 
-from mappings.arns import Arn, EventSource
+from mappings.arns import Arn, EventSource, SourceKind
 from mappings.errors import InvalidArn, InvalidParameterValueException, MappingError
 from mappings.limits import (
     MAXIMUM_FILTERS,
@@ -21,7 +21,7 @@ from mappings.limits import (
     limits_of,
 )
 from mappings.model import StartingPosition
-from mappings.patterns import InvalidPattern, Pattern
+from mappings.patterns import Constraint, InvalidPattern, Pattern
 from mappings.wire import CreateRequest
 
 Findings = Iterator[MappingError]
@@ -41,7 +41,7 @@ def broken_rules(request: CreateRequest, source: EventSource, *, now: float) -> 
     yield from _destination_rules(own)
     yield from _poller_rules(own)
     yield from _metrics_rules(own)
-    yield from _filter_rules(own)
+    yield from _filter_rules(own, source)
     yield from _not_yet(own, source)
 
 
@@ -193,21 +193,35 @@ def _metrics_rules(request: CreateRequest) -> Findings:
         )
 
 
-def _filter_rules(request: CreateRequest) -> Findings:
+# What a filter names to look into the record itself. It is JSON: a list of plain values is an error.
+_DATA_KEYS = {SourceKind.KINESIS: "data", SourceKind.DYNAMODB: "dynamodb"}
+
+
+def _filter_rules(request: CreateRequest, source: EventSource) -> Findings:
     filters = request.get("FilterCriteria", {}).get("Filters", [])
     if len(filters) > MAXIMUM_FILTERS:
         yield InvalidParameterValueException(
             f"FilterCriteria.Filters may hold up to {MAXIMUM_FILTERS} filters", field="FilterCriteria.Filters"
         )
     for index, each in enumerate(filters):
-        try:
-            Pattern.parse(each.get("Pattern", ""))
-        except InvalidPattern as error:
+        problem = _pattern_problem(each.get("Pattern", ""), source)
+        if problem is not None:
             yield InvalidParameterValueException(
                 "Invalid filter pattern definition.",
                 field=f"FilterCriteria.Filters[{index}].Pattern",
-                explanation=str(error),
+                explanation=problem,
             )
+
+
+def _pattern_problem(text: str, source: EventSource) -> str | None:
+    try:
+        pattern = Pattern.parse(text)
+    except InvalidPattern as error:
+        return str(error)
+    key = _DATA_KEYS.get(source.kind)
+    if key is not None and pattern.constraint_on(key) & Constraint.VALUES:
+        return f'"{key}" must be an object: the data of a record is compared as JSON'
+    return None
 
 
 def _not_yet(request: CreateRequest, source: EventSource) -> Findings:

@@ -7,6 +7,7 @@ from mappings.arns import SourceKind
 from mappings.model import EventSourceMapping, StartingPosition
 from poller.core.backoff import Backoff
 from poller.core.batching import BatchLimits
+from poller.core.filtering import record_filter
 from poller.core.pacing import Pace
 from poller.core.records import Position, Record
 from poller.core.recovery import Patience
@@ -86,6 +87,7 @@ def rules_for(mapping: EventSourceMapping, tempo: Tempo) -> Rules:
         batch_limits=BatchLimits(
             size=mapping.batch_size, window_s=float(mapping.maximum_batching_window_in_seconds)
         ),
+        passes=record_filter(kind, mapping.filter_patterns),
         retry=(lambda _: _queue_retry(mapping, tempo))
         if is_queue
         else (lambda scope: _stream_retry(mapping, tempo, scope)),

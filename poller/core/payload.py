@@ -44,6 +44,26 @@ def encode_json(value: object) -> bytes:
         return json.dumps(value, default=_encode_bytes, separators=(",", ":")).encode()
 
 
+def decode_json(text: str | bytes) -> object:
+    """The value of a JSON text of any depth and number that Python can hold.
+
+    Raises:
+        ValueError: It is no JSON. NaN and Infinity are none.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        # What `encode_json` leaves to the standard library is read by it too.
+        try:
+            return json.loads(text, parse_constant=_refuse_constant)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")
+
+
 def _encode_bytes(value: object) -> str:
     if isinstance(value, bytes | bytearray | memoryview):
         return base64.b64encode(value).decode("ascii")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poller.core.payload import count_that_fits, encode_json, encode_records, encoded_size
+from poller.core.payload import count_that_fits, decode_json, encode_json, encode_records, encoded_size
 from tests.core.records import record
 
 
@@ -58,3 +58,16 @@ def test_a_value_without_place_in_json_is_refused() -> None:
     """A type nobody foresaw is an error, not text."""
     with pytest.raises(TypeError):
         encode_json({"x": object()})
+
+
+@pytest.mark.parametrize("value", [{"s": "\ud800"}, {"n": 2**70}, [[[1.5]]], "x", None, True])
+def test_what_was_encoded_is_decoded(value: object) -> None:
+    """Also what only the standard library can write."""
+    assert decode_json(encode_json(value)) == value
+
+
+@pytest.mark.parametrize("text", ["", "{", "NaN", "[Infinity]", "[" * 200_000, b"\xff", "9" * 5_000])
+def test_what_is_no_json_is_a_value_error(text: str | bytes) -> None:
+    """Nothing a producer sends raises anything else."""
+    with pytest.raises(ValueError):
+        decode_json(text)

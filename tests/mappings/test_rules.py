@@ -230,6 +230,12 @@ def everything_supported(monkeypatch: pytest.MonkeyPatch) -> None:
             "Invalid filter pattern definition.",
         ),
         (
+            KINESIS,
+            {"FilterCriteria": {"Filters": [{"Pattern": '{"data":["text"]}'}]}},
+            "FilterCriteria.Filters[0].Pattern",
+            "Invalid filter pattern definition.",
+        ),
+        (
             QUEUE,
             {"FilterCriteria": {"Filters": [{}]}},
             "FilterCriteria.Filters[0].Pattern",

@@ -1,0 +1,94 @@
+"""What a filter sees of a record, and which records it lets pass (semantics 2.7, 3.12, 4.16, 5.4)."""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mappings.arns import SourceKind
+from mappings.patterns import Constraint, Pattern
+from poller.core.payload import decode_json
+from poller.core.records import Record
+
+_NOT_JSON = object()
+# What a filter can name besides the data key; eventSource, eventSourceARN and awsRegion it cannot.
+_QUEUE_FIELDS = ("messageId", "receiptHandle", "attributes", "messageAttributes", "md5OfBody")
+_TABLE_FIELDS = ("eventID", "eventName", "eventVersion", "userIdentity", "dynamodb")
+
+Matcher = Callable[[dict[str, Any]], bool]
+
+
+def record_filter(kind: SourceKind, patterns: Sequence[str]) -> Callable[[Record], bool] | None:
+    """Whether a record matches any of the patterns; None without patterns. Compiled once."""
+    if not patterns:
+        return None
+    matches = _MATCHERS[kind]([Pattern.parse(text) for text in patterns])
+
+    def passes(record: Record) -> bool:
+        event = decode_json(record.event)
+        assert isinstance(event, dict)
+        return matches(event)
+
+    return passes
+
+
+def _queue(patterns: Sequence[Pattern]) -> Matcher:
+    """A body is compared as JSON where it is JSON, as text where it is not; never one as the other."""
+    parsed = [(pattern, pattern.constraint_on("body")) for pattern in patterns]
+
+    def matches(event: dict[str, Any]) -> bool:
+        seen = {name: event[name] for name in _QUEUE_FIELDS if name in event}
+        body = _json(event["body"])
+        structured = isinstance(body, dict | list)
+        seen["body"] = event["body"] if body is _NOT_JSON else body
+        out_of_place = Constraint.VALUES if structured else Constraint.FIELDS
+        return any(on_body != out_of_place and pattern.matches(seen) for pattern, on_body in parsed)
+
+    return matches
+
+
+def _kinesis(patterns: Sequence[Pattern]) -> Matcher:
+    """Data is decoded; what is not JSON matches no pattern that asks for data."""
+    parsed = [(pattern, bool(pattern.constraint_on("data"))) for pattern in patterns]
+
+    def matches(event: dict[str, Any]) -> bool:
+        seen = dict(event["kinesis"])
+        data = _decoded(seen.pop("data"))
+        if data is not _NOT_JSON:
+            seen["data"] = data
+        return any(
+            pattern.matches(seen) for pattern, on_data in parsed if not on_data or data is not _NOT_JSON
+        )
+
+    return matches
+
+
+def _dynamodb(patterns: Sequence[Pattern]) -> Matcher:
+    """The change as it is: typed values, numbers as texts."""
+
+    def matches(event: dict[str, Any]) -> bool:
+        seen = {name: event[name] for name in _TABLE_FIELDS if name in event}
+        return any(pattern.matches(seen) for pattern in patterns)
+
+    return matches
+
+
+_MATCHERS: dict[SourceKind, Callable[[Sequence[Pattern]], Matcher]] = {
+    SourceKind.SQS: _queue,
+    SourceKind.KINESIS: _kinesis,
+    SourceKind.DYNAMODB: _dynamodb,
+}
+
+
+def _decoded(data: str) -> object:
+    try:
+        return _json(base64.b64decode(data, validate=True))
+    except binascii.Error:
+        return _NOT_JSON
+
+
+def _json(text: str | bytes) -> object:
+    try:
+        return decode_json(text)
+    except ValueError:
+        return _NOT_JSON
