@@ -118,7 +118,7 @@ class Poller:
                 await self._recover(error, failures)
                 continue
             failures = 0
-            self._parts.meter.working()
+            self._parts.meter.working(shard=self._shard.id)
             await self._take_in(page)
             if page.end_of_shard:
                 return not self._drain.requested

@@ -1,6 +1,7 @@
 """The shards of one stream: discovers them, reads each once its parents are finished."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import anyio
 
@@ -42,26 +43,27 @@ class ShardSet:
         """Read until draining begins; look for shards at each shard's end and now and then."""
         drain = self._parts.surroundings.drain
         async with anyio.create_task_group() as pollers:
-            known: Topology | None = topology
+            listed: Topology | None = topology
             while not drain.requested:
-                if known is not None:
-                    for shard in await self._follow(known):
-                        self._reading.add(shard.id)
-                        self._unopened.add(shard.id)
-                        pollers.start_soon(self._supervise, shard.id, lambda shard=shard: self._read(shard))
+                readable = await self._follow(listed) if listed is not None else None
+                if readable is not None:
+                    for shard in readable:
+                        pollers.start_soon(self._supervise, shard.id, partial(self._read, shard))
                     self._tell_when_all_open()
                 await self._ended.wait(self._discovery_s)
-                known = await self._discover()
+                listed = None if drain.requested else await self._discover()
 
     async def _discover(self) -> Topology | None:
         try:
-            return await self._parts.source.discover()
+            topology = await self._parts.source.discover()
         except SourceError as error:
             self._parts.meter.problem(f"PROBLEM: {error}")
             return None
+        self._parts.meter.working()
+        return topology
 
-    async def _follow(self, topology: Topology) -> list[Shard]:
-        """Make what is found durable; the shards to start reading now."""
+    async def _follow(self, topology: Topology) -> Sequence[Shard] | None:
+        """Make what is found durable; the shards to start reading now, or None if nothing could be written."""
         try:
             found = plan(topology, await self._leases.known(), self._starting)
             if found.forget:
@@ -70,14 +72,13 @@ class ShardSet:
             await self._leases.add(found.create, incarnation=topology.incarnation)
         except StateUnavailable as error:
             self._parts.meter.checkpoint_failed("", error)
-            return []
+            return None
         self._starts.update({shard.id: start for shard, start in found.create})
         listed = {shard.id: shard for shard in topology.shards}
-        return [
-            listed.get(shard_id, Shard(id=shard_id))
-            for shard_id in found.readable
-            if shard_id not in self._reading
-        ]
+        fresh = [shard_id for shard_id in found.readable if shard_id not in self._reading]
+        self._reading.update(fresh)
+        self._unopened.update(fresh)
+        return [listed.get(shard_id, Shard(id=shard_id)) for shard_id in fresh]
 
     async def _read(self, shard: Shard) -> None:
         try:

@@ -78,7 +78,7 @@ class Meter:
         self.counts = Counts()
         self.last_processing_result = NO_RECORDS_PROCESSED
         self.iterator_age_s: dict[str, float] = {}
-        self._problem: str | None = None
+        self._problems: dict[str, str] = {}
         self._log = structlog.get_logger().bind(mapping=mapping, source=source)
 
     # ----- reading
@@ -164,20 +164,20 @@ class Meter:
 
     # ----- state
 
-    def problem(self, text: str, *, shard: str | None = None) -> None:
-        """The mapping cannot do its work; said once until the text changes or the work goes on."""
+    def problem(self, text: str, *, shard: str = "") -> None:
+        """A shard, or the whole mapping, cannot do its work; said once until that changes."""
         self.last_processing_result = text
-        if text != self._problem:
-            self._problem = text
+        if self._problems.get(shard) != text:
+            self._problems[shard] = text
             self._log.warning(Log.MAPPING_PROBLEM, problem=text, shard=shard)
 
-    def working(self) -> None:
-        """The source answers."""
-        if self._problem is not None:
-            self._log.info(Log.MAPPING_RECOVERED, problem=self._problem)
-            if self.last_processing_result == self._problem:
+    def working(self, *, shard: str = "") -> None:
+        """What was a problem of the shard, or of the mapping as a whole, is none any more."""
+        problem = self._problems.pop(shard, None)
+        if problem is not None:
+            self._log.info(Log.MAPPING_RECOVERED, problem=problem, shard=shard)
+            if self.last_processing_result == problem:
                 self.last_processing_result = OK if self.counts.done else NO_RECORDS_PROCESSED
-            self._problem = None
 
     def trimmed(self, shard: str, after: Position) -> None:
         """Records may have left the stream unread; the gap begins after `after`."""

@@ -26,7 +26,7 @@ def demo_environment(*, endpoint_url: str, seen_folder: Path) -> Iterator[None]:
 
 
 def neutral_environment() -> dict[str, str]:
-    """The user's environment without what is meant for AWS: profiles, endpoints of single services, retries."""
+    """The environment without what a user has set for AWS: profile, endpoints of services, retries."""
     return {name: text for name, text in os.environ.items() if not name.startswith("AWS_")}
 
 

@@ -68,7 +68,7 @@ def _complaint(account: Account) -> str:
 
 def _table(ending: Ending) -> Table:
     table = Table()
-    table.add_column("mapping")
+    table.add_column("mapping", no_wrap=True)
     for column in ("produced", "seen by the function", "missing", "repeated", "batches", "average batch"):
         table.add_column(column, justify="right")
     for account, row in zip(ending.accounts, ending.picture.rows, strict=True):

@@ -81,7 +81,7 @@ def draw(picture: Picture) -> RenderableType:
 
 def _table(picture: Picture) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1))
-    table.add_column("mapping")
+    table.add_column("mapping", no_wrap=True)
     for column in COLUMNS:
         table.add_column(column, justify="right")
     for row in picture.rows:

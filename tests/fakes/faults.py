@@ -85,7 +85,7 @@ HAPPENINGS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """Strikes calls to one place with a chance, while its time lasts; a happening strikes once, at `start`."""
+    """Strikes calls to a place with a chance, while its time lasts; a happening strikes once, at `start`."""
 
     kind: FaultKind
     place: str

@@ -286,6 +286,8 @@ class Ended(NamedTuple):
     in_time: bool
     peak_bytes: int
     """Most bytes of records it held at once."""
+    left_bytes: int
+    """What it still counts as held."""
 
 
 class Healed(NamedTuple):

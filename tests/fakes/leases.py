@@ -55,19 +55,19 @@ class FakeLeaseStore:
                     str(lease.checkpoint),
                 )
             )
-        self._end()
+        await self._end()
 
     async def take(self, lease: Lease, owner: str) -> Lease:
         """Become the owner."""
         await self._begin()
         taken = await self._inner.take(lease, owner)
         self._history.add(LeaseTaken(self._now(), lease.mapping, self._process, lease.shard, taken.epoch))
-        return self._ended(taken)
+        return await self._ended(taken)
 
     async def renew(self, lease: Lease) -> Lease:
         """Show that the owner lives."""
         await self._begin()
-        return self._ended(await self._inner.renew(lease))
+        return await self._ended(await self._inner.renew(lease))
 
     async def checkpoint(self, lease: Lease, position: Position) -> Lease:
         """Move the checkpoint forward."""
@@ -83,14 +83,14 @@ class FakeLeaseStore:
                 str(moved.checkpoint),
             )
         )
-        return self._ended(moved)
+        return await self._ended(moved)
 
     async def release(self, lease: Lease) -> None:
         """Give a lease up."""
         await self._begin()
         await self._inner.release(lease)
         self._history.add(LeaseReleased(self._now(), lease.mapping, self._process, lease.shard, lease.epoch))
-        self._end()
+        await self._end()
 
     async def delete(self, leases: Sequence[Lease]) -> None:
         """Forget leases."""
@@ -98,7 +98,7 @@ class FakeLeaseStore:
         await self._inner.delete(leases)
         for lease in leases:
             self._history.add(LeaseForgotten(self._now(), lease.mapping, self._process, lease.shard))
-        self._end()
+        await self._end()
 
     async def close(self) -> None:
         """Nothing is held."""
@@ -108,12 +108,13 @@ class FakeLeaseStore:
         if self._wire.faults.strike(self._wire.place, FaultKind.STATE_UNAVAILABLE):
             raise StateUnavailable("database or disk is full")
 
-    def _end(self) -> None:
+    async def _end(self) -> None:
+        await self._wire.back()
         if self._wire.faults.strike(self._wire.place, FaultKind.STATE_LOST_REPLY):
             raise StateUnavailable("the answer was lost")
 
-    def _ended(self, result: T) -> T:
-        self._end()
+    async def _ended(self, result: T) -> T:
+        await self._end()
         return result
 
     def _now(self) -> float:

@@ -1,4 +1,4 @@
-"""An SQS queue, standard or FIFO: visibility, receipts good for one receive, group locks, redrive, long polls."""
+"""An SQS queue, standard or FIFO: visibility, receipts of one receive, group locks, redrive, long polls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -192,7 +192,7 @@ class FakeQueueSource:
             raise SourceUnavailable(f"{wire.place}: GetQueueAttributes")
         return Topology(incarnation=wire.place, shards=(Shard(id="queue"),))
 
-    async def open(self, shard: Shard, after: Position) -> "FakeQueueReader":  # noqa: ARG002  # one end only
+    async def open(self, shard: Shard, after: Position) -> "FakeQueueReader":
         """Open the queue; that needs no request."""
         return FakeQueueReader(self._queue, process=self._process)
 

@@ -1,4 +1,4 @@
-"""What Kinesis and DynamoDB streams share: shards with lineage, sequence numbers, trim, iterators, throttles."""
+"""What Kinesis and DynamoDB streams share: shards, lineage, sequence numbers, trim, iterators, throttles."""
 
 import zlib
 from bisect import bisect_left, bisect_right
@@ -199,7 +199,7 @@ class FakeStreamReader:
         self._not_before = timestamp if stream.limits.whole_seconds else None
         stream.history.add(Opened(self._issued_at, stream.place, process, shard.id, str(after)))
 
-    async def receive(self, limit: int, wait_s: float) -> Page:  # noqa: ARG002  # a stream answers at once
+    async def receive(self, limit: int, wait_s: float) -> Page:
         """Read the next page."""
         wire = self._stream.wire
         await wire.there()
@@ -208,7 +208,7 @@ class FakeStreamReader:
         await wire.back()
         return page
 
-    async def settle(self, done: object, release: object) -> tuple[()]:  # noqa: ARG002
+    async def settle(self, done: object, release: object) -> tuple[()]:
         """A stream is told nothing."""
         return ()
 

@@ -1,0 +1,202 @@
+"""Draws a scenario from a seed."""
+
+import random
+from collections.abc import Sequence
+
+from mappings.arns import EventSource, SourceKind
+from mappings.model import EventSourceMapping, StartingPosition
+from poller.core.backoff import Backoff
+from poller.core.pacing import Pace
+from poller.core.recovery import Patience
+from poller.rules import Tempo
+from tests.fakes.clocks import EPOCH
+from tests.fakes.faults import HAPPENINGS, Fault, FaultKind
+from tests.simulation.scenario import End, Life, MappingPlan, Scenario, Write
+
+_ANY_SOURCE = (
+    FaultKind.SOURCE_UNAVAILABLE,
+    FaultKind.SOURCE_THROTTLED,
+    FaultKind.SOURCE_DENIED,
+    FaultKind.SOURCE_GONE,
+    FaultKind.SOURCE_SLOW,
+    FaultKind.SOURCE_BUG,
+    FaultKind.LIST_FAILS,
+)
+_ANY_FUNCTION = (
+    FaultKind.FUNCTION_NOT_READY,
+    FaultKind.FUNCTION_THROTTLED,
+    FaultKind.FUNCTION_UNREACHABLE,
+    FaultKind.FUNCTION_ERROR,
+    FaultKind.FUNCTION_PARTIAL,
+    FaultKind.FUNCTION_INVALID,
+    FaultKind.FUNCTION_LOST_REPLY,
+    FaultKind.FUNCTION_HANGS,
+    FaultKind.FUNCTION_SLOW,
+    FaultKind.FUNCTION_BUG,
+)
+_ANY_STREAM = (
+    FaultKind.LIST_STALE_PARENT,
+    FaultKind.LIST_LACKS_SHARD,
+    FaultKind.OPEN_FAILS,
+    FaultKind.ITERATOR_EXPIRED,
+    FaultKind.EMPTY_PAGE,
+    FaultKind.SHORT_PAGE,
+    FaultKind.TRIM,
+)
+FAULTS = {
+    SourceKind.SQS: (
+        *_ANY_SOURCE,
+        *_ANY_FUNCTION,
+        FaultKind.RECEIVE_LOST,
+        FaultKind.RECEIVE_DUPLICATE,
+        FaultKind.DELETE_FAILED,
+        FaultKind.DELETE_LOST,
+        FaultKind.SETTLE_UNAVAILABLE,
+    ),
+    # Reshardings are what streams are about: they are drawn more often.
+    SourceKind.KINESIS: (
+        *_ANY_SOURCE,
+        *_ANY_FUNCTION,
+        *_ANY_STREAM,
+        *(FaultKind.SPLIT, FaultKind.MERGE) * 4,
+        FaultKind.RECREATE,
+    ),
+    SourceKind.DYNAMODB: (*_ANY_SOURCE, *_ANY_FUNCTION, *_ANY_STREAM, *(FaultKind.ROTATE,) * 5),
+}
+STATE_FAULTS = (FaultKind.STATE_UNAVAILABLE, FaultKind.STATE_LOST_REPLY, FaultKind.STATE_SLOW)
+# Drawn on every call, these would let nothing happen at all.
+_RARE = {FaultKind.SOURCE_BUG, FaultKind.FUNCTION_BUG, FaultKind.SOURCE_SLOW, FaultKind.FUNCTION_HANGS}
+_ARNS = {
+    SourceKind.SQS: "arn:aws:sqs:eu-west-1:123456789012:{}",
+    SourceKind.KINESIS: "arn:aws:kinesis:eu-west-1:123456789012:stream/{}",
+    SourceKind.DYNAMODB: "arn:aws:dynamodb:eu-west-1:123456789012:table/{}/stream/2024-01-01T00:00:00.000",
+}
+
+
+def generate(seed: int) -> Scenario:
+    """The scenario of a seed."""
+    chance = random.Random(f"scenario {seed}")
+    heal_at = chance.choice((15.0, 40.0, 40.0, 90.0))
+    mappings = tuple(
+        mapping_plan(chance, f"m{number}", chance.choice(list(SourceKind)), heal_at)
+        for number in range(chance.choice((1, 1, 1, 2, 3)))
+    )
+    return Scenario(
+        seed=seed,
+        mappings=mappings,
+        faults=_faults(chance, mappings, heal_at),
+        lives=_lives(chance, heal_at),
+        heal_at=heal_at,
+        tempo=_tempo(chance),
+        byte_budget=chance.choice((1_500, 5_000, 64 * 1024 * 1024)),
+        drain_timeout_s=chance.choice((5.0, 90.0, 90.0)),
+    )
+
+
+def mapping_plan(chance: random.Random, name: str, kind: SourceKind, heal_at: float) -> MappingPlan:
+    """A mapping with everything around it."""
+    fifo = kind is SourceKind.SQS and chance.random() < 0.4
+    keys = chance.choice((1, 3, 8))
+    writes = [
+        Write(chance.uniform(0, heal_at * 0.9), f"{name}-{number}", f"k{chance.randrange(keys)}")
+        for number in range(chance.choice((3, 10, 25, 50)))
+    ]
+    poison = chance.sample(writes, min(chance.choice((0, 0, 1, 2)), len(writes)))
+    return MappingPlan(
+        mapping=_mapping(chance, name, kind, fifo=fifo, heal_at=heal_at),
+        shards=chance.choice((1, 1, 2, 3)),
+        writes=tuple(sorted(writes)),
+        poison=tuple(write.record for write in poison),
+        duration_s=chance.choice((0.1, 1.0, 5.0)),
+        timeout_s=chance.choice((6.0, 20.0)),
+        visibility_timeout_s=chance.choice((10.0, 30.0, 60.0)),
+        max_receive_count=chance.choice((None, None, 1, 3)),
+    )
+
+
+def _mapping(
+    chance: random.Random, name: str, kind: SourceKind, *, fifo: bool, heal_at: float
+) -> EventSourceMapping:
+    is_queue = kind is SourceKind.SQS
+    window = 0 if fifo else chance.choice((0, 0, 0, 1, 5, 20))
+    sizes = (1, 2, 3, 10) if is_queue and not window else (1, 2, 3, 10, 100)
+    starting = None if is_queue else _starting(chance, kind)
+    at_timestamp = starting is StartingPosition.AT_TIMESTAMP
+    return EventSourceMapping(
+        uuid=name,
+        event_source=EventSource.parse(_ARNS[kind].format(f"{name}.fifo" if fifo else name)),
+        function_name=name,
+        function_arn=f"arn:aws:lambda:eu-west-1:123456789012:function:{name}",
+        batch_size=chance.choice(sizes),
+        maximum_batching_window_in_seconds=window,
+        function_response_types=chance.choice(((), ("ReportBatchItemFailures",))),
+        starting_position=starting,
+        starting_position_timestamp=EPOCH + chance.uniform(0, heal_at / 4) if at_timestamp else None,
+        parallelization_factor=1 if is_queue else chance.choice((1, 1, 2, 3, 10)),
+        maximum_retry_attempts=-1 if is_queue else chance.choice((-1, -1, 0, 1, 3)),
+        maximum_record_age_in_seconds=-1 if is_queue else chance.choice((-1, -1, -1, 15, 60)),
+        bisect_batch_on_function_error=not is_queue and chance.random() < 0.4,
+    )
+
+
+def _starting(chance: random.Random, kind: SourceKind) -> StartingPosition:
+    positions = [StartingPosition.TRIM_HORIZON] * 4 + [StartingPosition.LATEST]
+    if kind is SourceKind.KINESIS:
+        positions.append(StartingPosition.AT_TIMESTAMP)
+    return chance.choice(positions)
+
+
+def _faults(
+    chance: random.Random, mappings: Sequence[MappingPlan], heal_at: float
+) -> tuple[Fault, ...]:
+    if chance.random() < 0.1:
+        return ()
+    faults: list[Fault] = []
+    for plan in mappings:
+        kinds = FAULTS[plan.kind]
+        faults += [_fault(chance, chance.choice(kinds), plan.name, heal_at) for _ in range(chance.randint(0, 6))]
+    for _ in range(chance.choice((0, 0, 1, 2))):
+        faults.append(_fault(chance, chance.choice(STATE_FAULTS), "state", heal_at))
+    if chance.random() < 0.1:
+        faults.append(_fault(chance, FaultKind.WALL_JUMP, "clock", heal_at))
+    return tuple(faults)
+
+
+def _fault(chance: random.Random, kind: FaultKind, place: str, heal_at: float) -> Fault:
+    start = chance.uniform(0, heal_at * 0.95)
+    if kind in HAPPENINGS:
+        return Fault(kind=kind, place=place, start=start, end=start)
+    start = chance.choice((0.0, start))
+    return Fault(
+        kind=kind,
+        place=place,
+        start=start,
+        end=start + chance.choice((2.0, 10.0, heal_at)),
+        chance=0.1 if kind in _RARE else chance.choice((0.1, 0.3, 1.0)),
+        most=chance.choice((1, 3, 1_000_000)),
+    )
+
+
+def _lives(chance: random.Random, heal_at: float) -> tuple[Life, ...]:
+    count = chance.choice((0, 1, 1, 2, 4))
+    return tuple(
+        Life(
+            until=chance.uniform(0, heal_at / count),
+            end=chance.choice((End.KILL, End.KILL, End.DRAIN, End.DRAIN_KILL)),
+            kill_after=chance.uniform(0, 3),
+            downtime=chance.choice((0.0, 0.0, 1.0, 10.0)),
+        )
+        for _ in range(count)
+    )
+
+
+def _tempo(chance: random.Random) -> Tempo:
+    return Tempo(
+        long_poll_s=chance.choice((1.0, 5.0, 20.0)),
+        kinesis=Pace(busy_s=0.2, idle_s=chance.choice((1.0, 3.0))),
+        dynamodb=Pace(busy_s=0.0, idle_s=chance.choice((0.5, 3.0))),
+        discovery_s=chance.choice((5.0, 20.0, 60.0)),
+        failure_backoff=Backoff(0.5, chance.choice((2.0, 20.0))),
+        refusal_backoff=Backoff(0.5, 10.0),
+        patience=Patience(passing=Backoff(0.2, 10.0), lasting=Backoff(2.0, 20.0)),
+    )

@@ -1,0 +1,127 @@
+"""One life of a poller: the real supervisor, runners, pollers and lanes over fake seams."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import anyio
+
+from mappings.model import EventSourceMapping
+from poller.interfaces import Clock, LeaseStore, Source, Target
+from poller.rules import Tempo
+from poller.runner import Runner, RunnerParts
+from poller.supervisor import Supervisor
+from poller.surroundings import Surroundings
+from poller.waiting import Drain
+from tests.fakes.history import Died, DrainBegun, Ended, History, Ready, Restarted, Started
+from tests.simulation.seams import (
+    Gate,
+    GatedLeases,
+    GatedSource,
+    GatedTarget,
+    HistoryMeter,
+    WatchedBudget,
+    _describe,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessParts:
+    """What a process is given."""
+
+    name: str
+    seed: object
+    mappings: Sequence[EventSourceMapping]
+    sources: Mapping[str, Source]
+    targets: Mapping[str, Target]
+    leases: LeaseStore
+    clock: Clock
+    history: History
+    tempo: Tempo
+    byte_budget: int
+    drain_timeout_s: float
+
+
+class Process:
+    """Runs until it is drained, or killed between two awaits."""
+
+    def __init__(self, parts: ProcessParts) -> None:
+        self.name = parts.name
+        self.ended = anyio.Event()
+        self._parts = parts
+        self._gate = Gate()
+        self._drain = Drain()
+        self._everything = anyio.CancelScope()
+        self._budget = WatchedBudget(parts.byte_budget, self._drain)
+
+    async def run(self) -> None:
+        """Live."""
+        parts = self._parts
+        parts.history.add(Started(self._now(), self.name))
+        surroundings = Surroundings(
+            clock=parts.clock,
+            chance=random.Random(f"{parts.seed}/{self.name}").random,
+            drain=self._drain,
+            budget=self._budget,
+        )
+        supervisor = Supervisor(
+            surroundings, drain_timeout_s=parts.drain_timeout_s, on_ready=self._tell_ready
+        )
+        runners = [self._runner(mapping, surroundings, supervisor) for mapping in parts.mappings]
+        try:
+            with self._everything:
+                self._tell_ended(in_time=await supervisor.run(runners))
+        except Exception as error:  # noqa: BLE001  # a process that falls is a finding, not the end of the run
+            if not self._gate.dead:
+                parts.history.add(Restarted(self._now(), "", self.name, "", _describe(error)))
+        finally:
+            self.ended.set()
+
+    def kill(self) -> None:
+        """End it here: no seam answers it any more, and its memory is lost."""
+        if not self._gate.dead and not self.ended.is_set():
+            self._gate.dead = True
+            self._parts.history.add(Died(self._now(), self.name))
+            self._everything.cancel()
+
+    def drain(self) -> None:
+        """Ask it to end, as SIGTERM does."""
+        self._parts.history.add(DrainBegun(self._now(), self.name))
+        self._drain.request()
+
+    def _runner(
+        self, mapping: EventSourceMapping, surroundings: Surroundings, supervisor: Supervisor
+    ) -> Runner:
+        parts = self._parts
+        runner_parts = RunnerParts(
+            source=GatedSource(parts.sources[mapping.uuid], self._gate),
+            target=GatedTarget(parts.targets[mapping.uuid], self._gate),
+            leases=GatedLeases(parts.leases, self._gate),
+            owner=self.name,
+            tempo=parts.tempo,
+            surroundings=surroundings,
+        )
+        runner = Runner(mapping, runner_parts, on_polling=supervisor.polling)
+        runner.meter = HistoryMeter(
+            mapping.uuid,
+            mapping.event_source.kind.value,
+            process=self.name,
+            gate=self._gate,
+            clock=parts.clock,
+            history=parts.history,
+        )
+        return runner
+
+    def _tell_ready(self, _: int) -> None:
+        if not self._gate.dead:
+            self._parts.history.add(Ready(self._now(), self.name))
+
+    def _tell_ended(self, *, in_time: bool) -> None:
+        if not self._gate.dead:
+            budget = self._budget
+            self._parts.history.add(
+                Ended(self._now(), self.name, in_time, budget.peak_bytes, budget.used_bytes)
+            )
+
+    def _now(self) -> float:
+        return self._parts.clock.monotonic()

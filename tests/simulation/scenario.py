@@ -1,0 +1,79 @@
+"""What a run consists of: mappings, what is written to their sources, faults, and the lives of the poller."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from mappings.arns import SourceKind
+from mappings.model import EventSourceMapping
+from poller.rules import Tempo
+from tests.fakes.faults import Fault
+
+
+class Write(NamedTuple):
+    """A record, when it is written, and its order key."""
+
+    at: float
+    record: str
+    key: str
+
+
+class End(StrEnum):
+    """How a life of the poller ends."""
+
+    KILL = "kill"
+    DRAIN = "drain"
+    DRAIN_KILL = "drain_kill"
+    """Killed while it drains."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """One process before the last."""
+
+    until: float
+    """Seconds after its start."""
+    end: End
+    kill_after: float = 0.0
+    """Seconds into the drain."""
+    downtime: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingPlan:
+    """A mapping, its source and its function."""
+
+    mapping: EventSourceMapping
+    shards: int = 1
+    writes: tuple[Write, ...] = ()
+    poison: tuple[str, ...] = ()
+    """Records the function fails on until everything is healed."""
+    duration_s: float = 1.0
+    timeout_s: float = 30.0
+    visibility_timeout_s: float = 60.0
+    max_receive_count: int | None = None
+
+    @property
+    def name(self) -> str:
+        return self.mapping.uuid
+
+    @property
+    def kind(self) -> SourceKind:
+        return self.mapping.event_source.kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A run, completely."""
+
+    seed: int
+    mappings: tuple[MappingPlan, ...]
+    faults: tuple[Fault, ...] = ()
+    lives: tuple[Life, ...] = ()
+    heal_at: float = 60.0
+    """When faults end and functions are cured; the last life goes on until all is finished."""
+    kill_at_step: int | None = None
+    """Kill the first process right before this step of the loop."""
+    tempo: Tempo = Tempo()
+    byte_budget: int = 64 * 1024 * 1024
+    drain_timeout_s: float = 90.0

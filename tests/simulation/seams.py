@@ -1,0 +1,175 @@
+"""The seams of one process: nothing passes them once it is dead, whatever its `finally` blocks still try."""
+
+from collections.abc import Sequence
+
+from poller.budget import ByteBudget
+from poller.core.discards import Discard
+from poller.core.leasing import Lease
+from poller.core.outcomes import Outcome
+from poller.core.records import Page, Position, Record, Shard, Topology
+from poller.interfaces import Clock, Invocation, LeaseStore, Reader, Source, Target
+from poller.telemetry import Meter
+from poller.waiting import Drain
+from tests.fakes.events import read_event
+from tests.fakes.history import Discarded, GapReported, History, Restarted
+
+
+class ProcessDied(Exception):
+    """Raised into what a killed process still tries to do."""
+
+
+class Gate:
+    """Whether a process lives."""
+
+    def __init__(self) -> None:
+        self.dead = False
+
+    def check(self) -> None:
+        """Raise for a dead process."""
+        if self.dead:
+            raise ProcessDied
+
+
+class GatedSource:
+    """A source that a dead process cannot reach."""
+
+    def __init__(self, inner: Source, gate: Gate) -> None:
+        self._inner = inner
+        self._gate = gate
+
+    async def discover(self) -> Topology:
+        self._gate.check()
+        return await self._inner.discover()
+
+    async def open(self, shard: Shard, after: Position) -> "GatedReader":
+        self._gate.check()
+        return GatedReader(await self._inner.open(shard, after), self._gate)
+
+
+class GatedReader:
+    """A reader that a dead process cannot use."""
+
+    def __init__(self, inner: Reader, gate: Gate) -> None:
+        self._inner = inner
+        self._gate = gate
+
+    async def receive(self, limit: int, wait_s: float) -> Page:
+        self._gate.check()
+        return await self._inner.receive(limit, wait_s)
+
+    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:
+        self._gate.check()
+        return await self._inner.settle(done, release)
+
+
+class GatedTarget:
+    """A target that a dead process cannot invoke."""
+
+    def __init__(self, inner: Target, gate: Gate) -> None:
+        self._inner = inner
+        self._gate = gate
+
+    async def ready(self) -> bool:
+        self._gate.check()
+        return await self._inner.ready()
+
+    async def invoke(self, invocation: Invocation) -> Outcome:
+        self._gate.check()
+        return await self._inner.invoke(invocation)
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+class GatedLeases:
+    """A lease store that a dead process cannot reach."""
+
+    def __init__(self, inner: LeaseStore, gate: Gate) -> None:
+        self._inner = inner
+        self._gate = gate
+
+    async def list(self, mapping: str) -> Sequence[Lease]:
+        self._gate.check()
+        return await self._inner.list(mapping)
+
+    async def create(self, leases: Sequence[Lease]) -> None:
+        self._gate.check()
+        await self._inner.create(leases)
+
+    async def take(self, lease: Lease, owner: str) -> Lease:
+        self._gate.check()
+        return await self._inner.take(lease, owner)
+
+    async def renew(self, lease: Lease) -> Lease:
+        self._gate.check()
+        return await self._inner.renew(lease)
+
+    async def checkpoint(self, lease: Lease, position: Position) -> Lease:
+        self._gate.check()
+        return await self._inner.checkpoint(lease, position)
+
+    async def release(self, lease: Lease) -> None:
+        self._gate.check()
+        await self._inner.release(lease)
+
+    async def delete(self, leases: Sequence[Lease]) -> None:
+        self._gate.check()
+        await self._inner.delete(leases)
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+class WatchedBudget(ByteBudget):
+    """A byte budget that remembers the most it held."""
+
+    def __init__(self, limit_bytes: int, drain: Drain) -> None:
+        super().__init__(limit_bytes, drain)
+        self.peak_bytes = 0
+
+    def take(self, size_bytes: int) -> None:
+        super().take(size_bytes)
+        self.peak_bytes = max(self.peak_bytes, self.used_bytes)
+
+
+class HistoryMeter(Meter):
+    """A meter whose reports are part of the history: a discard or a gap counts only once it is reported."""
+
+    def __init__(
+        self, mapping: str, source: str, *, process: str, gate: Gate, clock: Clock, history: History
+    ) -> None:
+        super().__init__(mapping, source)
+        self._place = mapping
+        self._process = process
+        self._gate = gate
+        self._clock = clock
+        self._history = history
+
+    def discarded(self, shard: str, discard: Discard) -> None:
+        super().discarded(shard, discard)
+        names = tuple(
+            read_event(b'{"Records":[' + record.event + b"]}")[0].record for record in discard.records
+        )
+        now = self._clock.monotonic()
+        if not self._gate.dead:
+            condition = discard.condition.value
+            self._history.add(Discarded(now, self._place, self._process, shard, names, condition))
+
+    def trimmed(self, shard: str, after: Position) -> None:
+        super().trimmed(shard, after)
+        if not self._gate.dead:
+            now = self._clock.monotonic()
+            self._history.add(GapReported(now, self._place, self._process, shard, str(after)))
+
+    def crashed(self, shard: str, error: Exception) -> None:
+        if not self._gate.dead:
+            now = self._clock.monotonic()
+            text = _describe(error)
+            self._history.add(Restarted(now, self._place, self._process, shard, text))
+
+
+def _describe(error: BaseException) -> str:
+    """The innermost error of nested groups."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"

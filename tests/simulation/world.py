@@ -1,0 +1,283 @@
+"""Runs a scenario: the fakes live on while processes come and go; faults, then healing, then quiet."""
+
+import asyncio
+import logging
+import random
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import anyio
+import structlog
+
+from mappings.arns import SourceKind
+from poller.core.records import PositionKind
+from poller.interfaces import Source
+from poller.leases.memory import MemoryLeaseStore
+from tests.fakes.clocks import LoopClock
+from tests.fakes.dynamodb import dynamodb_stream, rotate
+from tests.fakes.faults import HAPPENINGS, Fault, FaultKind, Faults
+from tests.fakes.functions import FakeFunction, FakeTarget
+from tests.fakes.history import History, Quiet, Struck
+from tests.fakes.kinesis import kinesis_stream, merge, split
+from tests.fakes.leases import FakeLeaseStore
+from tests.fakes.sqs import FakeQueue, FakeQueueSource
+from tests.fakes.stream_source import FakeStreamSource
+from tests.fakes.streams import HASH_SPACE, FakeStream
+from tests.fakes.wire import Wire
+from tests.simulation.loop import VirtualLoop
+from tests.simulation.process import Process, ProcessParts
+from tests.simulation.scenario import End, Life, MappingPlan, Scenario
+
+# Everything must be finished this long after healing; the longest chain of back-offs takes far less.
+PATIENCE_S = 1200.0
+STATE = "state"  # the place of the lease store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What came of a scenario."""
+
+    scenario: Scenario
+    history: History
+    steps: int
+    virtual_s: float
+
+
+def run(scenario: Scenario) -> Run:
+    """Run a scenario in an event loop of its own."""
+    loops: list[VirtualLoop] = []
+
+    def make_loop() -> VirtualLoop:
+        loops.append(VirtualLoop(scenario.seed))
+        return loops[0]
+
+    history = History()
+    configuration = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        anyio.run(_World(scenario, history).run, backend_options={"loop_factory": make_loop})
+    finally:
+        structlog.configure(**configuration)
+    return Run(scenario=scenario, history=history, steps=loops[0].steps, virtual_s=loops[0].time())
+
+
+class _World:
+    """Everything that outlives a process."""
+
+    def __init__(self, scenario: Scenario, history: History) -> None:
+        self._scenario = scenario
+        self._history = history
+        self._rows = MemoryLeaseStore()
+        self._queues: dict[str, FakeQueue] = {}
+        self._streams: dict[str, FakeStream] = {}
+        self._functions: dict[str, FakeFunction] = {}
+        self._lives = 0
+
+    async def run(self) -> None:
+        self._clock = LoopClock()  # of the fakes: always right
+        self._poller_clock = LoopClock()
+        scenario = self._scenario
+        self._faults = Faults(
+            scenario.faults, seed=scenario.seed, clock=self._clock, history=self._history
+        )
+        for plan in scenario.mappings:
+            self._build(plan)
+        async with anyio.create_task_group() as everything:
+            everything.start_soon(self._play)
+            for life in scenario.lives:
+                await self._live(everything, life)
+            await self._last_life(everything)
+            everything.cancel_scope.cancel()
+
+    # ----- what there is
+
+    def _build(self, plan: MappingPlan) -> None:
+        wire = self._wire(plan.name)
+        clock, history = self._clock, self._history
+        match plan.kind:
+            case SourceKind.SQS:
+                self._queues[plan.name] = FakeQueue(
+                    wire,
+                    clock=clock,
+                    history=history,
+                    visibility_timeout_s=plan.visibility_timeout_s,
+                    max_receive_count=plan.max_receive_count,
+                    fifo=plan.mapping.event_source.fifo,
+                )
+            case SourceKind.KINESIS:
+                self._streams[plan.name] = kinesis_stream(
+                    wire, clock=clock, history=history, shards=plan.shards
+                )
+            case SourceKind.DYNAMODB:
+                self._streams[plan.name] = dynamodb_stream(
+                    wire, clock=clock, history=history, shards=plan.shards
+                )
+        self._functions[plan.name] = FakeFunction(
+            place=plan.name,
+            clock=clock,
+            history=history,
+            faults=self._faults,
+            chance=random.Random(f"{self._scenario.seed}/{plan.name}()"),
+            reports_failures=plan.mapping.report_batch_item_failures,
+            timeout_s=plan.timeout_s,
+            duration_s=plan.duration_s,
+            poison=set(plan.poison),
+        )
+
+    def _wire(self, place: str) -> Wire:
+        chance = random.Random(f"{self._scenario.seed}/{place}")
+        return Wire(place, faults=self._faults, chance=chance)
+
+    def _process(self) -> Process:
+        self._lives += 1
+        scenario = self._scenario
+        name = f"p{self._lives}"
+        return Process(
+            ProcessParts(
+                name=name,
+                seed=scenario.seed,
+                mappings=[plan.mapping for plan in scenario.mappings],
+                sources={plan.name: self._source(plan.name, name) for plan in scenario.mappings},
+                targets={key: FakeTarget(f, process=name) for key, f in self._functions.items()},
+                leases=FakeLeaseStore(
+                    self._rows, self._wire(STATE), clock=self._clock, history=self._history, process=name
+                ),
+                clock=self._poller_clock,
+                history=self._history,
+                tempo=scenario.tempo,
+                byte_budget=scenario.byte_budget,
+                drain_timeout_s=scenario.drain_timeout_s,
+            )
+        )
+
+    def _source(self, place: str, process: str) -> Source:
+        if place in self._queues:
+            return FakeQueueSource(self._queues[place], process=process)
+        return FakeStreamSource(self._streams[place], process=process)
+
+    # ----- what happens
+
+    async def _play(self) -> None:
+        """Write records and let things happen, each at its time."""
+        scenario = self._scenario
+        script: list[tuple[float, int, Callable[[], None]]] = []
+        for plan in scenario.mappings:
+            for write in plan.writes:
+                script.append(
+                    (write.at, len(script), lambda p=plan.name, w=write: self._put(p, w.record, w.key))
+                )
+        for fault in scenario.faults:
+            if fault.kind in HAPPENINGS:
+                script.append((fault.start, len(script), lambda f=fault: self._happen(f)))
+        for at, _, action in sorted(script, key=lambda entry: entry[:2]):
+            await self._until(at)
+            action()
+
+    async def _until(self, at: float) -> None:
+        await anyio.sleep(max(at - self._clock.monotonic(), 0.0))
+
+    def _put(self, place: str, record: str, key: str) -> None:
+        if place in self._queues:
+            self._queues[place].send(record, key)
+        else:
+            self._streams[place].put(record, key)
+
+    def _happen(self, fault: Fault) -> None:
+        chance = random.Random(f"{self._scenario.seed}/{fault}")
+        self._history.add(Struck(self._clock.monotonic(), fault.place, fault.kind.value))
+        if fault.kind is FaultKind.WALL_JUMP:
+            self._poller_clock.skew_s = chance.uniform(-3600, 3600)
+            return
+        stream = self._streams[fault.place]
+        shard = chance.choice(stream.open_shards)
+        match fault.kind:
+            case FaultKind.SPLIT:
+                split(stream, shard)
+            case FaultKind.MERGE:
+                merge(stream, shard)
+            case FaultKind.ROTATE:
+                rotate(stream, shard)
+            case FaultKind.TRIM:
+                for old in stream.shards.values():
+                    stream.trim(old, chance.randint(0, len(old.stored)))
+            case FaultKind.RECREATE:
+                stream.recreate(chance.randint(1, 3))
+
+    # ----- lives
+
+    async def _live(self, everything: anyio.abc.TaskGroup, life: Life) -> None:
+        process = self._process()
+        self._arm(process)
+        everything.start_soon(process.run)
+        with anyio.move_on_after(life.until):
+            await process.ended.wait()
+        if life.end is not End.KILL:
+            process.drain()
+            with anyio.move_on_after(life.kill_after if life.end is End.DRAIN_KILL else None):
+                await process.ended.wait()
+        process.kill()
+        await process.ended.wait()
+        await anyio.sleep(life.downtime)
+
+    def _arm(self, process: Process) -> None:
+        step = self._scenario.kill_at_step
+        loop = asyncio.get_running_loop()
+        if step is not None and self._lives == 1 and isinstance(loop, VirtualLoop):
+            loop.alarms[step] = process.kill
+
+    async def _last_life(self, everything: anyio.abc.TaskGroup) -> None:
+        process = self._process()
+        everything.start_soon(process.run)
+        await self._until(self._scenario.heal_at)
+        self._heal()
+        deadline = self._clock.monotonic() + PATIENCE_S
+        while not self._finished() and self._clock.monotonic() < deadline:
+            await anyio.sleep(1.0)
+        self._history.add(Quiet(self._clock.monotonic(), self._finished()))
+        process.drain()
+        await process.ended.wait()
+
+    def _heal(self) -> None:
+        """End all faults, and write once more to every shard, so that an idle one shows whether it is read."""
+        self._faults.heal()
+        self._poller_clock.skew_s = 0.0
+        for function in self._functions.values():
+            function.cure()
+        for place, queue in self._queues.items():
+            queue.send(f"{place}-last", "last")
+        for place, stream in self._streams.items():
+            for number, shard in enumerate(stream.open_shards):
+                stream.put(f"{place}-last-{number}", _key_between(shard.first_hash, shard.last_hash))
+
+    def _finished(self) -> bool:
+        """Whether the sources have been told that everything is done."""
+        return not any(queue.messages for queue in self._queues.values()) and all(
+            self._shard_finished(place, shard_id)
+            for place, stream in self._streams.items()
+            for shard_id in stream.shards
+        )
+
+    def _shard_finished(self, place: str, shard_id: str) -> bool:
+        stream = self._streams[place]
+        shard = stream.shards[shard_id]
+        lease = self._rows.rows.get((place, shard_id))
+        if lease is None:
+            return shard.expired
+        if lease.incarnation != stream.incarnation:
+            return False
+        if shard.closed:
+            return lease.checkpoint.ended
+        reached = lease.checkpoint
+        return (
+            reached.kind is PositionKind.AFTER_SEQUENCE_NUMBER
+            and int(reached.sequence_number or 0) == shard.stored[-1].number
+        )
+
+
+def _key_between(first: int, last: int) -> str:
+    """A key that belongs to a range of hashes."""
+    number = 0
+    while not first <= zlib.crc32(f"last{number}".encode()) % HASH_SPACE <= last:
+        number += 1
+    return f"last{number}"
