@@ -48,6 +48,8 @@ class LambdaFunction:
     name: str
     function: FunctionName
     timeout: float = DEFAULT_LAMBDA_TIMEOUT_S
+    timeout_known: bool = False
+    """Whether `timeout` is the function's own and not only how long its answer is waited for."""
 
 
 Function = HandlerFunction | UrlFunction | LambdaFunction
@@ -62,6 +64,13 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "url": ("timeout",),
     "lambda": ("timeout",),
 }
+
+
+def known_timeout(function: Function) -> float | None:
+    """Return the function's own timeout in seconds, or None where only Lambda knows it."""
+    if isinstance(function, LambdaFunction) and not function.timeout_known:
+        return None
+    return function.timeout
 
 
 def unlisted_function(mapping: EventSourceMapping) -> LambdaFunction:
@@ -84,7 +93,12 @@ def parse_function(name: str, value: object) -> Function:
     if "url" in written:
         return UrlFunction(name=name, url=written["url"], timeout=local_timeout)
     timeout = float(written.get("timeout", DEFAULT_LAMBDA_TIMEOUT_S))
-    return LambdaFunction(name=name, function=FunctionName.parse(written["lambda"]), timeout=timeout)
+    return LambdaFunction(
+        name=name,
+        function=FunctionName.parse(written["lambda"]),
+        timeout=timeout,
+        timeout_known="timeout" in written,
+    )
 
 
 def _name_problems(name: str) -> Iterator[str]:

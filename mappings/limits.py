@@ -97,13 +97,10 @@ LIMITS: Mapping[SourceType, SourceLimits] = {
 }
 
 NOT_YET_SOURCES: dict[SourceType, str] = {
-    SourceType.FIFO_QUEUE: "FIFO queues are not supported yet",
     SourceType.KINESIS_CONSUMER: "Kinesis consumers are not supported yet; give the ARN of the stream itself",
 }
 
 NOT_YET: dict[str, str] = {
-    "ScalingConfig": "ScalingConfig is not supported yet",
-    "ProvisionedPollerConfig": "ProvisionedPollerConfig is not supported yet",
     "DestinationConfig": "DestinationConfig is not supported yet",
     "TumblingWindowInSeconds": "TumblingWindowInSeconds above 0 is not supported yet",
     "KMSKeyArn": "KMSKeyArn is not supported yet",
@@ -113,7 +110,6 @@ NOT_YET: dict[str, str] = {
 
 # What a request may say of a field without asking for anything; NOT_YET lets these values pass.
 NEUTRAL: Mapping[str, tuple[object, ...]] = {
-    "ScalingConfig": ({},),
     "DestinationConfig": ({}, {"OnFailure": {}}, {"OnFailure": {"Destination": ""}}),
     "TumblingWindowInSeconds": (0,),
     "KMSKeyArn": ("",),

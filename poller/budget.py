@@ -21,13 +21,10 @@ class ByteBudget:
             if self._drain.requested:
                 break
             await self._freed.wait()
-        self.used_bytes += page_bytes
+        self.take(page_bytes)
 
     def take(self, size_bytes: int) -> None:
-        """Records were received."""
+        """Count bytes that are held from now on; a negative size gives bytes back."""
         self.used_bytes += size_bytes
-
-    def give_back(self, size_bytes: int) -> None:
-        """Records were settled or forgotten, or a page was read."""
-        self.used_bytes -= size_bytes
-        self._freed.set()
+        if size_bytes < 0:
+            self._freed.set()

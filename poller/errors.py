@@ -6,6 +6,7 @@
     │   ├── SourceThrottled         passing: back off, the source said so
     │   ├── SourceGone              it does not exist: report, ask again each minute
     │   ├── SourceDenied            credentials or rights: report, ask again each minute
+    │   ├── SourceUnsuitable        its settings do not fit the mapping: report, ask again each minute
     │   ├── IteratorExpired         open the shard again after the last record read
     │   └── PositionExpired         the position was trimmed: report the gap, go on at the horizon
     ├── StateError                  the state store
@@ -40,6 +41,10 @@ class SourceGone(SourceError):
 
 class SourceDenied(SourceError):
     """Credentials are missing, expired or lack a right."""
+
+
+class SourceUnsuitable(SourceError):
+    """The source exists, but not as the mapping needs it."""
 
 
 class IteratorExpired(SourceError):

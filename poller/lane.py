@@ -11,6 +11,7 @@ from poller.core.outcomes import Outcome, Throttled, TooLarge, Unreachable
 from poller.core.payload import MAX_PAYLOAD_BYTES, encode_records
 from poller.core.records import Record
 from poller.core.retrying import Now, RetryPolicy, Verdict
+from poller.gates import Gate
 from poller.interfaces import Invocation, Target
 from poller.surroundings import Surroundings
 from poller.telemetry import Meter
@@ -32,6 +33,7 @@ class LaneParts:
     resolve: Resolve
     changed: Signal
     """Set when the lane may have become hungry."""
+    gate: Gate
     prefetch: bool
     """Whether records are gathered for the next batch while one is being invoked."""
 
@@ -53,6 +55,11 @@ class Lane:
         return 0 if self._busy and not self._parts.prefetch else self._batcher.room
 
     @property
+    def busy(self) -> bool:
+        """Whether it has a batch in hand."""
+        return self._busy
+
+    @property
     def window_left_s(self) -> float | None:
         """Seconds until what was gathered must go; None with nothing gathered."""
         deadline = self._batcher.deadline()
@@ -63,6 +70,10 @@ class Lane:
         if records:
             self._batcher.add(records, self._monotonic())
             self._offered.set()
+
+    def give_up_repeated(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Messages gathered earlier that came again among these; they are gathered no more."""
+        return self._batcher.drop_repeated(records)
 
     def close(self) -> None:
         """No more records will come: deliver what is there and end."""
@@ -98,6 +109,15 @@ class Lane:
 
     async def _deliver(self, work: deque[Batch]) -> float:
         """Deliver the first batch of `work` once, and put what is to be retried in front of the rest."""
+        records = work[0].records
+        if not await self._parts.gate.enter(records):
+            return 0.0
+        try:
+            return await self._deliver_once(work)
+        finally:
+            self._parts.gate.leave(records)
+
+    async def _deliver_once(self, work: deque[Batch]) -> float:
         parts = self._parts
         admission = parts.policy.admit(work.popleft(), self._now())
         if admission.left or admission.discard:

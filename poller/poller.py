@@ -1,22 +1,24 @@
-"""Reads one shard or queue: receive, filter, split to lanes, settle."""
+"""Reads one shard or queue: receive, filter, split to lanes."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import anyio
 
 from poller.core.batching import Batcher
-from poller.core.discards import Discard
-from poller.core.frontier import Frontier
 from poller.core.lanes import split
-from poller.core.records import Page, Position, Record, Shard
+from poller.core.records import Page, Position, Record, Shard, without_repeats
 from poller.core.recovery import react
-from poller.errors import SourceError, StateUnavailable
+from poller.errors import SourceError
+from poller.gates import Gate
 from poller.interfaces import Reader, Source, Target
 from poller.lane import Lane, LaneParts
 from poller.rules import Rules
+from poller.settler import Save, Settler, SettlerParts
 from poller.surroundings import Surroundings
 from poller.telemetry import Meter
+
+RELEASE_LIMIT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +30,9 @@ class PollerParts:
     source: Source
     target: Target
     rules: Rules
+    gate: Gate
     surroundings: Surroundings
     meter: Meter
-
-
-RELEASE_LIMIT_S = 5.0
-
-Save = Callable[[Position], Awaitable[None]]
-"""Makes a checkpoint durable; raises StateUnavailable for another try, LeaseLost to stop."""
 
 
 class Poller:
@@ -53,14 +50,19 @@ class Poller:
         self._parts = parts
         self._shard = shard
         self._read_to = start
-        self._save = save
         self._on_open = on_open
         self._drain = parts.surroundings.drain
-        self._reader: Reader | None = None
+        self._retired = False
         self._reopen = True
-        self._frontier = Frontier()
-        self._held_bytes = 0
-        self._saving = anyio.Lock()
+        self._settler = Settler(
+            SettlerParts(
+                shard=shard.id,
+                surroundings=parts.surroundings,
+                meter=parts.meter,
+                save=save,
+                backoff=parts.rules.patience.passing,
+            )
+        )
         self._changed = self._drain.signal()
         self._lanes = self._make_lanes()
 
@@ -74,14 +76,25 @@ class Poller:
             surroundings=parts.surroundings,
             meter=parts.meter,
             shard=self._shard.id,
-            resolve=self._resolve,
+            resolve=self._settler.resolve,
             changed=self._changed,
+            gate=parts.gate,
             prefetch=rules.prefetch,
         )
         return [Lane(Batcher(rules.batch_limits, scope=scope), lane_parts) for _ in range(rules.lanes)]
 
+    @property
+    def busy(self) -> bool:
+        """Whether a batch is in hand."""
+        return any(lane.busy for lane in self._lanes)
+
+    def retire(self) -> None:
+        """Receive no more, deliver what is there, then end."""
+        self._retired = True
+        self._changed.set()
+
     async def run(self) -> bool:
-        """Read until the end of the shard or until draining begins.
+        """Read until the end of the shard, until retired, or until draining begins.
 
         Returns:
             Whether the shard ended and every record of it is finished, durably.
@@ -96,21 +109,24 @@ class Poller:
                 ended = await self._read()
                 for lane in self._lanes:
                     lane.close()
-            if ended and self._frontier.settled:
-                await self._checkpoint(Position.shard_end())
+            if ended and not self._drain.requested:
+                await self._settler.end_shard()
                 return True
             return False
         finally:
             # Also when cut short: what was not started must not stay invisible. Shielded, with its own limit.
             with anyio.move_on_after(RELEASE_LIMIT_S, shield=True):
-                await self._release([record for lane in self._lanes for record in lane.leftovers()])
-            self._give_back_bytes(self._held_bytes)
+                await self._settler.release([r for lane in self._lanes for r in lane.leftovers()])
+            self._settler.close()
 
-    # ----- reading
+    @property
+    def _stopping(self) -> bool:
+        return self._retired or self._drain.requested
 
     async def _read(self) -> bool:
+        """Whether the end of the shard was reached."""
         failures = 0
-        while not self._drain.requested:
+        while not self._stopping:
             try:
                 page, elapsed_s = await self._receive()
             except SourceError as error:
@@ -121,7 +137,7 @@ class Poller:
             self._parts.meter.working(shard=self._shard.id)
             await self._take_in(page)
             if page.end_of_shard:
-                return not self._drain.requested
+                return True
             await self._drain.sleep(self._parts.rules.pace.pause(page, elapsed_s))
         return False
 
@@ -133,26 +149,27 @@ class Poller:
         page_bytes = self._parts.rules.page_bytes
         await budget.reserve(page_bytes)
         try:
-            if self._drain.requested:
+            if self._stopping:
                 return Page(), 0.0
             clock = self._parts.surroundings.clock
             begun = clock.monotonic()
-            page = await reader.receive(self._limit(), self._wait_s())
+            limit = self._limit()
+            page = await reader.receive(limit, self._wait_s())
+            self._parts.meter.read(limit)
             return page, clock.monotonic() - begun
         finally:
-            budget.give_back(page_bytes)
+            budget.take(-page_bytes)
 
     async def _open(self) -> Reader:
-        """The reader in use. One that was given up still settles what it has received."""
-        if self._reader is None or self._reopen:
-            self._reader = await self._parts.source.open(self._shard, self._read_to)
+        if self._settler.reader is None or self._reopen:
+            self._settler.reader = await self._parts.source.open(self._shard, self._read_to)
             self._reopen = False
             self._on_open()
-        return self._reader
+        return self._settler.reader
 
     async def _hunger(self) -> None:
         """Wait until a lane wants records."""
-        while not self._drain.requested and not any(lane.room for lane in self._lanes):
+        while not self._stopping and not any(lane.room for lane in self._lanes):
             await self._changed.wait()
 
     def _limit(self) -> int:
@@ -172,15 +189,17 @@ class Poller:
             return
         if records[-1].position is not None:
             self._read_to = Position.after(records[-1].position)
-        self._hold_bytes(sum(record.size for record in records))
-        self._parts.meter.polled(records)
-        self._frontier.admit(records)
+        self._settler.admit(records)
         if self._drain.requested:
-            await self._release(records)
+            await self._settler.release(records)
             return
+        records, repeated = without_repeats(records)
         wanted = await self._filter(records)
         for lane, dealt in zip(self._lanes, split(wanted, len(self._lanes)), strict=True):
+            repeated = (*repeated, *lane.give_up_repeated(dealt))
             lane.offer(dealt)
+        if repeated:
+            await self._settler.resolve((), repeated, None)
 
     async def _filter(self, records: Sequence[Record]) -> Sequence[Record]:
         passes = self._parts.rules.passes
@@ -190,7 +209,7 @@ class Poller:
         unwanted = [record for record, wanted in zip(records, verdicts, strict=True) if not wanted]
         if unwanted:
             self._parts.meter.filtered_out(len(unwanted))
-            await self._resolve(unwanted, (), None)
+            await self._settler.resolve(unwanted, (), None)
         return [record for record, wanted in zip(records, verdicts, strict=True) if wanted]
 
     async def _recover(self, error: SourceError, failures: int) -> None:
@@ -204,78 +223,3 @@ class Poller:
             self._parts.meter.trimmed(self._shard.id, self._read_to)
             self._read_to = Position.trim_horizon()
         await self._drain.sleep(reaction.delay_s)
-
-    # ----- settling
-
-    async def _resolve(self, done: Sequence[Record], left: Sequence[Record], discard: Discard | None) -> None:
-        """Apply what was decided: the source is told first, then the checkpoint passes."""
-        meter = self._parts.meter
-        if discard is not None:
-            meter.discarded(self._shard.id, discard)
-            done = (*done, *discard.records)
-        if done:
-            await self._settle(done)
-            self._frontier.resolve(done)
-            meter.settled(len(done))
-            await self._save_progress()
-        meter.left(len(left))
-        self._give_back_bytes(sum(record.size for record in (*done, *left)))
-
-    async def _settle(self, done: Sequence[Record]) -> None:
-        """Tell the source, as often as it takes while the receipts are worth something."""
-        failures = 0
-        while done and self._reader is not None:
-            try:
-                done = await self._reader.settle(done, ())
-            except SourceError as error:
-                self._parts.meter.problem(f"PROBLEM: {error}", shard=self._shard.id)
-            if not done:
-                return
-            failures += 1
-            await anyio.sleep(self._parts.rules.patience.passing.delay(failures))
-            now = self._parts.surroundings.clock.monotonic()
-            held = [record for record in done if record.held_until is None or record.held_until > now]
-            if len(held) < len(done):
-                self._parts.meter.receipts_expired(self._shard.id, len(done) - len(held))
-            done = held
-
-    async def _save_progress(self) -> None:
-        async with self._saving:
-            reached = self._frontier.advance()
-            if reached is not None:
-                await self._checkpoint(Position.after(reached))
-
-    async def _checkpoint(self, position: Position) -> None:
-        """Make a checkpoint durable; the lane goes no further without it."""
-        failures = 0
-        while True:
-            try:
-                await self._save(position)
-            except StateUnavailable as error:
-                failures += 1
-                self._parts.meter.checkpoint_failed(self._shard.id, error)
-                await anyio.sleep(self._parts.rules.patience.passing.delay(failures))
-            else:
-                return
-
-    async def _release(self, records: Sequence[Record]) -> None:
-        """Give back what was not started, so that another worker has it at once."""
-        if not records:
-            return
-        self._parts.meter.left(len(records))
-        self._give_back_bytes(sum(record.size for record in records))
-        if self._reader is not None:
-            try:
-                await self._reader.settle((), records)
-            except SourceError as error:
-                self._parts.meter.problem(f"PROBLEM: {error}", shard=self._shard.id)
-            else:
-                self._parts.meter.released(self._shard.id, len(records))
-
-    def _hold_bytes(self, size_bytes: int) -> None:
-        self._held_bytes += size_bytes
-        self._parts.surroundings.budget.take(size_bytes)
-
-    def _give_back_bytes(self, size_bytes: int) -> None:
-        self._held_bytes -= size_bytes
-        self._parts.surroundings.budget.give_back(size_bytes)

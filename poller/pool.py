@@ -1,42 +1,138 @@
 """The pollers of one queue, as many as the scaler says."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 
 import anyio
+from anyio.abc import TaskGroup
 
 from poller.core.records import Position, Shard, Topology
+from poller.core.scaling import Load, QueueScaler
+from poller.errors import SourceError
 from poller.poller import Poller, PollerParts
-from poller.rules import QUEUE_POLLERS
+from poller.telemetry import Counts
 
 Work = Callable[[], Coroutine[None, None, None]]
 Supervise = Callable[[str, Work], Coroutine[None, None, None]]
 """Runs a named piece of work and starts it again should it die of an unforeseen error."""
 
+_FAILURES = ("function_error", "timeout", "lost_reply")
+_REFUSALS = ("throttled", "unreachable")
+
 
 class QueuePool:
     """Polls a queue with several pollers. A queue is never leased: SQS hides a message from the others."""
 
-    def __init__(self, parts: PollerParts, *, on_open: Callable[[], None], supervise: Supervise) -> None:
+    def __init__(
+        self,
+        parts: PollerParts,
+        *,
+        scaler: QueueScaler,
+        sample_s: float,
+        refresh_s: float,
+        on_open: Callable[[], None],
+        supervise: Supervise,
+    ) -> None:
         self._parts = parts
+        self._scaler = scaler
+        self._sample_s = sample_s
+        self._refresh_s = refresh_s
         self._on_open = on_open
         self._supervise = supervise
+        self._running: list[_Slot] = []
 
     async def run(self, topology: Topology) -> None:
-        """Poll until draining begins."""
+        """Poll until draining begins; look at the load each sample, at the queue now and then."""
         (queue,) = topology.shards
+        drain = self._parts.surroundings.drain
+        clock = self._parts.surroundings.clock
+        before = _reading(self._parts.meter.counts)
+        sampled_at = refreshed_at = clock.monotonic()
         async with anyio.create_task_group() as pollers:
-            for _ in range(QUEUE_POLLERS):
-                pollers.start_soon(self._supervise, queue.id, lambda: self._poll(queue))
+            self._resize(pollers, queue)
+            while not drain.requested:
+                await drain.sleep(self._sample_s)
+                now = clock.monotonic()
+                reading = _reading(self._parts.meter.counts)
+                self._scaler.follow(self._load(now - sampled_at, before, reading))
+                before, sampled_at = reading, now
+                self._resize(pollers, queue)
+                if now - refreshed_at >= self._refresh_s and not drain.requested:
+                    refreshed_at = now
+                    await self._refresh()
 
-    async def _poll(self, queue: Shard) -> None:
-        poller = Poller(
+    def _load(self, elapsed_s: float, before: Mapping[str, int], now: Mapping[str, int]) -> Load:
+        working = [slot for slot in self._running if not slot.retiring]
+        return Load(
+            elapsed_s=elapsed_s,
+            pollers=len(working),
+            busy=sum(slot.poller.busy for slot in working),
+            **{name: now[name] - before[name] for name in now},
+        )
+
+    def _resize(self, pollers: TaskGroup, queue: Shard) -> None:
+        """Start pollers up to the number wanted; retire idle ones first beyond it.
+
+        A retiring poller still counts: no other takes its place before it has ended.
+        """
+        if self._parts.surroundings.drain.requested:
+            return
+        wanted = self._scaler.wanted
+        for _ in range(wanted - len(self._running)):
+            slot = _Slot(self._poller(queue))
+            self._running.append(slot)
+            pollers.start_soon(self._run, slot, queue)
+        working = [slot for slot in self._running if not slot.retiring]
+        for slot in sorted(working, key=lambda slot: slot.poller.busy)[: max(len(working) - wanted, 0)]:
+            slot.retiring = True
+            slot.poller.retire()
+
+    async def _run(self, slot: "_Slot", queue: Shard) -> None:
+        async def poll() -> None:
+            if slot.spent:  # it died of an unforeseen error: another takes its place
+                slot.poller = self._poller(queue)
+            slot.spent = True
+            await slot.poller.run()
+
+        await self._supervise(queue.id, poll)
+        self._running.remove(slot)
+
+    def _poller(self, queue: Shard) -> Poller:
+        return Poller(
             self._parts,
             shard=queue,
             start=Position.trim_horizon(),
             save=_nothing_to_save,
             on_open=self._on_open,
         )
-        await poller.run()
+
+    async def _refresh(self) -> None:
+        """Learn of attributes that were changed; a failure is the pollers' to report."""
+        try:
+            await self._parts.source.discover()
+        except SourceError as error:
+            self._parts.meter.problem(f"PROBLEM: {error}")
+        else:
+            self._parts.meter.working()
+
+
+class _Slot:
+    """One place in the pool."""
+
+    def __init__(self, poller: Poller) -> None:
+        self.poller = poller
+        self.spent = False
+        self.retiring = False
+
+
+def _reading(counts: Counts) -> dict[str, int]:
+    """The totals a load sample is the difference of."""
+    return {
+        "reads": counts.reads,
+        "asked": counts.asked,
+        "received": counts.polled,
+        "failures": sum(counts.outcomes.get(name, 0) for name in _FAILURES),
+        "throttles": sum(counts.outcomes.get(name, 0) for name in _REFUSALS),
+    }
 
 
 async def _nothing_to_save(position: Position) -> None:

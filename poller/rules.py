@@ -13,8 +13,6 @@ from poller.core.records import Position, Record
 from poller.core.recovery import Patience
 from poller.core.retrying import QueueRetry, RetryPolicy, StreamRetry
 
-QUEUE_POLLERS = 5  # concurrent batches of a queue at the start (semantics 2.6.1)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tempo:
@@ -26,6 +24,7 @@ class Tempo:
     # A queue waits by itself; the pause guards against a server that does not honour WaitTimeSeconds.
     queue: Pace = Pace(busy_s=0.0, idle_s=0.1)
     discovery_s: float = 60.0
+    load_sample_s: float = 1.0
     target_probe_s: float = 1.0
     failure_backoff: Backoff = Backoff(0.5, 60.0)
     refusal_backoff: Backoff = Backoff(0.5, 30.0)

@@ -8,7 +8,9 @@ from mappings.model import EventSourceMapping
 from poller.core.backoff import Backoff
 from poller.core.records import Topology
 from poller.core.recovery import react
+from poller.core.scaling import QueueScaler, scaling_rules
 from poller.errors import SourceError
+from poller.gates import GroupGate, OpenGate
 from poller.interfaces import LeaseStore, Source, Target
 from poller.leaseholder import Leaseholder
 from poller.poller import PollerParts
@@ -65,11 +67,19 @@ class Runner:
             source=parts.source,
             target=parts.target,
             rules=rules_for(self.mapping, parts.tempo),
+            gate=GroupGate(self._drain) if self.mapping.event_source.fifo else OpenGate(),
             surroundings=parts.surroundings,
             meter=self.meter,
         )
         if self.mapping.event_source.kind is SourceKind.SQS:
-            pool = QueuePool(poller_parts, on_open=self._opened, supervise=self._supervise)
+            pool = QueuePool(
+                poller_parts,
+                scaler=QueueScaler(scaling_rules(self.mapping)),
+                sample_s=parts.tempo.load_sample_s,
+                refresh_s=parts.tempo.discovery_s,
+                on_open=self._opened,
+                supervise=self._supervise,
+            )
             await pool.run(topology)
             return
         shards = ShardSet(

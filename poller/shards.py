@@ -63,7 +63,7 @@ class ShardSet:
         return topology
 
     async def _follow(self, topology: Topology) -> Sequence[Shard] | None:
-        """Make what is found durable; the shards to start reading now, or None if nothing could be written."""
+        """Make what is found durable; the shards to start now, or None if nothing could be written."""
         try:
             found = plan(topology, await self._leases.known(), self._starting)
             if found.forget:

@@ -53,6 +53,8 @@ OK = "OK"
 class Counts:
     """Totals of one mapping since the process started; the first group mirrors AWS's EventCount metrics."""
 
+    reads: int = 0
+    asked: int = 0
     polled: int = 0
     filtered_out: int = 0
     invoked: int = 0
@@ -82,6 +84,11 @@ class Meter:
         self._log = structlog.get_logger().bind(mapping=mapping, source=source)
 
     # ----- reading
+
+    def read(self, asked: int) -> None:
+        """A read was answered that could have returned so many records."""
+        self.counts.reads += 1
+        self.counts.asked += asked
 
     def polled(self, records: Sequence[Record]) -> None:
         """Records were read."""

@@ -11,7 +11,7 @@ import anyio
 import structlog
 
 from mappings.files import MappingSet
-from mappings.functions import Function
+from mappings.functions import Function, known_timeout
 from mappings.model import EventSourceMapping
 from poller.aws import Aws
 from poller.budget import ByteBudget
@@ -21,7 +21,7 @@ from poller.leases.sqlite import SqliteLeaseStore
 from poller.rules import FAST, Tempo
 from poller.runner import Runner, RunnerParts
 from poller.settings import Profile, Settings, handler_environment
-from poller.sources import make_source
+from poller.sources import SourceParts, make_source
 from poller.supervisor import Supervisor
 from poller.surroundings import Surroundings, SystemClock
 from poller.targets import make_target
@@ -94,7 +94,15 @@ class Worker:
         self, mapping: EventSourceMapping, store: LeaseStore, aws: Aws, targets: Mapping[str, Target]
     ) -> Runner:
         parts = RunnerParts(
-            source=make_source(mapping, aws, self._surroundings.clock, self._tempo.long_poll_s),
+            source=make_source(
+                mapping,
+                SourceParts(
+                    aws=aws,
+                    clock=self._surroundings.clock,
+                    long_poll_s=self._tempo.long_poll_s,
+                    timeout_s=known_timeout(self._mapping_set.function_for(mapping)),
+                ),
+            ),
             target=targets[mapping.function_arn],
             leases=store,
             owner=self._owner,

@@ -111,6 +111,15 @@ class Batcher:
         self._bytes -= sum(record.size for record in records)
         return Batch(records=records, trigger=trigger, id=batch_id(self._scope, records))
 
+    def drop_repeated(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Give up what was gathered of messages that were received again: only the last receipt is good."""
+        again = {record.item_identifier for record in records if record.position is None}
+        repeated = tuple(record for record in self._pending if record.item_identifier in again)
+        if repeated:
+            self._pending = deque(r for r in self._pending if r.item_identifier not in again)
+            self._bytes -= sum(record.size for record in repeated)
+        return repeated
+
     def drop_all(self) -> Sequence[Record]:
         """Give back everything that was gathered and not cut."""
         dropped = tuple(self._pending)

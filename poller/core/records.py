@@ -128,3 +128,17 @@ class Topology:
     incarnation: str
     """Tells a source from a later one of the same name (creation time, stream label)."""
     shards: tuple[Shard, ...]
+
+
+def without_repeats(records: Sequence[Record]) -> tuple[Sequence[Record], Sequence[Record]]:
+    """Part the messages of one read: the last receive of each, and earlier ones whose receipts it replaced.
+
+    Records of a stream are never repeated: those that share a sequence number are different records.
+    """
+    if not records or records[-1].position is not None:
+        return records, ()
+    last = {record.item_identifier: record for record in records}
+    if len(last) == len(records):
+        return records, ()
+    kept = [record for record in records if last[record.item_identifier] is record]
+    return kept, [record for record in records if last[record.item_identifier] is not record]

@@ -9,6 +9,7 @@ from poller.errors import (
     SourceDenied,
     SourceError,
     SourceGone,
+    SourceUnsuitable,
 )
 
 
@@ -53,7 +54,7 @@ def react(error: SourceError, failures: int, patience: Patience) -> Reaction:
                 reopen=True,
                 trimmed=True,
             )
-        case SourceGone() | SourceDenied():
+        case SourceGone() | SourceDenied() | SourceUnsuitable():
             return Reaction(
                 delay_s=patience.lasting.delay(failures), problem=f"PROBLEM: {error}", reopen=True
             )

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from mappings.arns import SourceKind
 from poller.demo.ledger import Account
-from poller.demo.sources import SHARDS
 from poller.runner import Runner
 
 # Over this many seconds a rate is taken: shorter, and it jumps with each batch.
@@ -14,7 +13,7 @@ RATE_WINDOW_S = 3.0
 
 _SOURCES = {
     SourceKind.SQS: "SQS queue",
-    SourceKind.KINESIS: f"Kinesis, {SHARDS} shards",
+    SourceKind.KINESIS: "Kinesis stream",
     SourceKind.DYNAMODB: "DynamoDB stream",
 }
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -67,9 +68,9 @@ def _complaint(account: Account) -> str:
 
 
 def _table(ending: Ending) -> Table:
-    table = Table()
-    table.add_column("mapping", no_wrap=True)
-    for column in ("produced", "seen by the function", "missing", "repeated", "batches", "average batch"):
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("\nmapping", no_wrap=True)
+    for column in ("\nproduced", "function\nsaw", "\nmissing", "\nrepeated", "\nbatches", "average\nbatch"):
         table.add_column(column, justify="right")
     for account, row in zip(ending.accounts, ending.picture.rows, strict=True):
         table.add_row(row.mapping, *_figures(account), f"{row.batches:,}", f"{row.average_batch:.1f}")

@@ -80,14 +80,19 @@ def draw(picture: Picture) -> RenderableType:
 
 
 def _table(picture: Picture) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 1))
-    table.add_column("mapping", no_wrap=True)
+    table = Table(box=None, pad_edge=False, padding=(0, 1))  # with headings of two lines: 80 columns wide
+    table.add_column(_two_lines("mapping"), no_wrap=True)
     for column in COLUMNS:
-        table.add_column(column, justify="right")
+        table.add_column(_two_lines(column), justify="right")
     for row in picture.rows:
         name = Text.assemble((row.mapping, "bold cyan"), "\n", (row.source, "dim"))
         table.add_row(name, *_cells(row))
     return table
+
+
+def _two_lines(heading: str) -> str:
+    first, _, second = heading.rpartition(" ")
+    return f"{first}\n{second}"
 
 
 def _progress(picture: Picture) -> Table:
@@ -96,8 +101,8 @@ def _progress(picture: Picture) -> Table:
         f"{picture.elapsed_s:2.0f} s",
         Text(f"{picture.phase:<8}", style="yellow"),
         f"produced {picture.produced:5,} of {picture.planned:,}",
-        f"seen by the functions {picture.seen:5,}",
-        ProgressBar(total=picture.planned, completed=picture.seen, width=24, complete_style="green"),
+        f"functions saw {picture.seen:5,}",
+        ProgressBar(total=picture.planned, completed=picture.seen, width=16, complete_style="green"),
     )
     return line
 

@@ -1,6 +1,7 @@
 """Sources: the queues and streams records are read from. The registry: one entry per kind."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from mappings.arns import SourceKind
 from mappings.model import EventSourceMapping
@@ -10,19 +11,32 @@ from poller.sources.dynamodb import DynamoDbSource
 from poller.sources.kinesis import KinesisSource
 from poller.sources.sqs import SqsSource
 
-_MAKERS: dict[SourceKind, Callable[[EventSourceMapping, Aws, Clock, float], Source]] = {
-    SourceKind.SQS: lambda mapping, aws, clock, long_poll_s: SqsSource(
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceParts:
+    """What a source may need besides its mapping."""
+
+    aws: Aws
+    clock: Clock
+    long_poll_s: float
+    timeout_s: float | None
+    """The function's timeout, None where it is not known."""
+
+
+_MAKERS: dict[SourceKind, Callable[[EventSourceMapping, SourceParts], Source]] = {
+    SourceKind.SQS: lambda mapping, parts: SqsSource(
         mapping.event_source,
-        aws,
-        clock,
-        long_poll_s=long_poll_s,
-        null_md5=mapping.maximum_batching_window_in_seconds > 0,
+        parts.aws,
+        parts.clock,
+        long_poll_s=parts.long_poll_s,
+        window_s=mapping.maximum_batching_window_in_seconds,
+        timeout_s=parts.timeout_s,
     ),
-    SourceKind.KINESIS: lambda mapping, aws, _clock, _wait: KinesisSource(mapping.event_source, aws),
-    SourceKind.DYNAMODB: lambda mapping, aws, _clock, _wait: DynamoDbSource(mapping.event_source, aws),
+    SourceKind.KINESIS: lambda mapping, parts: KinesisSource(mapping.event_source, parts.aws),
+    SourceKind.DYNAMODB: lambda mapping, parts: DynamoDbSource(mapping.event_source, parts.aws),
 }
 
 
-def make_source(mapping: EventSourceMapping, aws: Aws, clock: Clock, long_poll_s: float) -> Source:
+def make_source(mapping: EventSourceMapping, parts: SourceParts) -> Source:
     """The event source of a mapping."""
-    return _MAKERS[mapping.event_source.kind](mapping, aws, clock, long_poll_s)
+    return _MAKERS[mapping.event_source.kind](mapping, parts)

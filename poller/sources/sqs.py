@@ -9,6 +9,8 @@ from mappings.arns import EventSource
 from poller.aws import NO_ACCOUNT, Aws, source_errors
 from poller.core.payload import encode_json
 from poller.core.records import Page, Position, Record, Shard, Topology
+from poller.core.visibility import receive_visibility_s, visibility_problem
+from poller.errors import SourceUnsuitable
 from poller.interfaces import Clock
 
 BATCH_ENTRIES = 10  # per ReceiveMessage, DeleteMessageBatch and ChangeMessageVisibilityBatch
@@ -20,7 +22,14 @@ class SqsSource:
     """One queue."""
 
     def __init__(
-        self, queue: EventSource, aws: Aws, clock: Clock, *, long_poll_s: float, null_md5: bool
+        self,
+        queue: EventSource,
+        aws: Aws,
+        clock: Clock,
+        *,
+        long_poll_s: float,
+        window_s: float = 0.0,
+        timeout_s: float | None = None,
     ) -> None:
         """Make a source.
 
@@ -29,104 +38,101 @@ class SqsSource:
             aws: Session.
             clock: Tells when a message was received.
             long_poll_s: Longest wait of a receive.
-            null_md5: Whether md5OfMessageAttributes is null, not absent, without attributes: so it is for
-                mappings with a batching window (semantics 2.8.4).
+            window_s: The mapping's batching window.
+            timeout_s: The function's timeout, None where it is not known.
         """
-        self._queue = queue
+        self.queue = queue
+        self.window_s = window_s
+        self.clock = clock
+        self.url = ""
+        self.asked_visibility_s: float | None = None
+        self.visibility_s = 30.0
         self._aws = aws
-        self._clock = clock
         self._long_poll_s = long_poll_s
-        self._null_md5 = null_md5
-        self._url: str | None = None
-        self._visibility_timeout_s = 30.0
+        self._timeout_s = timeout_s
 
     async def discover(self) -> Topology:
         """Find the queue by its name; the host of its URL is advisory."""
-        client = await self._aws.client("sqs", self._queue.region)
-        owner = {} if self._queue.account == NO_ACCOUNT else {"QueueOwnerAWSAccountId": self._queue.account}
-        with source_errors(self._queue.name):
-            found = await client.get_queue_url(QueueName=self._queue.name, **owner)
+        client = await self._aws.client("sqs", self.queue.region)
+        owner = {} if self.queue.account == NO_ACCOUNT else {"QueueOwnerAWSAccountId": self.queue.account}
+        with source_errors(self.queue.name):
+            found = await client.get_queue_url(QueueName=self.queue.name, **owner)
             answer = await client.get_queue_attributes(
                 QueueUrl=found["QueueUrl"], AttributeNames=["VisibilityTimeout", "CreatedTimestamp"]
             )
         attributes = answer.get("Attributes", {})
-        self._url = found["QueueUrl"]
-        self._visibility_timeout_s = float(attributes.get("VisibilityTimeout", 30))
+        self.url = found["QueueUrl"]
+        self._adopt(float(attributes.get("VisibilityTimeout", 30)))
         return Topology(incarnation=attributes.get("CreatedTimestamp", ""), shards=(Shard(id="queue"),))
+
+    def _adopt(self, queue_s: float) -> None:
+        """Follow the queue's visibility timeout, which may change while it is polled."""
+        problem = visibility_problem(queue_s=queue_s, timeout_s=self._timeout_s)
+        if problem is not None:
+            raise SourceUnsuitable(problem)
+        self.asked_visibility_s = receive_visibility_s(
+            queue_s=queue_s, window_s=self.window_s, timeout_s=self._timeout_s
+        )
+        self.visibility_s = queue_s if self.asked_visibility_s is None else self.asked_visibility_s
 
     async def open(self, shard: Shard, after: Position) -> "SqsReader":  # noqa: ARG002  # a queue has one end
         """Open the queue."""
-        if self._url is None:
+        if not self.url:
             await self.discover()
         return SqsReader(
-            queue=self._queue,
-            url=self._url or "",
+            self,
             receiving=await self._aws.client(
-                "sqs", self._queue.region, read_timeout_s=self._long_poll_s + LONG_POLL_MARGIN_S
+                "sqs", self.queue.region, read_timeout_s=self._long_poll_s + LONG_POLL_MARGIN_S
             ),
-            settling=await self._aws.client("sqs", self._queue.region),
-            clock=self._clock,
-            visibility_timeout_s=self._visibility_timeout_s,
-            null_md5=self._null_md5,
+            settling=await self._aws.client("sqs", self.queue.region),
         )
 
 
 class SqsReader:
     """An open queue. Receives and settles through separate clients, so that neither waits for the other."""
 
-    def __init__(
-        self,
-        *,
-        queue: EventSource,
-        url: str,
-        receiving: Any,
-        settling: Any,
-        clock: Clock,
-        visibility_timeout_s: float,
-        null_md5: bool,
-    ) -> None:
-        self._queue = queue
-        self._url = url
+    def __init__(self, source: SqsSource, *, receiving: Any, settling: Any) -> None:
+        self._source = source
         self._receiving = receiving
         self._settling = settling
-        self._clock = clock
-        self._visibility_timeout_s = visibility_timeout_s
-        self._null_md5 = null_md5
 
     async def receive(self, limit: int, wait_s: float) -> Page:
         """Receive up to ten messages, waiting for the first up to `wait_s`."""
-        with source_errors(self._queue.name):
+        source = self._source
+        asked = source.asked_visibility_s
+        with source_errors(source.queue.name):
             answer = await self._receiving.receive_message(
-                QueueUrl=self._url,
+                QueueUrl=source.url,
                 MaxNumberOfMessages=min(limit, BATCH_ENTRIES),
                 WaitTimeSeconds=math.ceil(wait_s),
                 MessageSystemAttributeNames=["All"],
                 MessageAttributeNames=["All"],
+                **({} if asked is None else {"VisibilityTimeout": math.ceil(asked)}),
             )
-        held_until = self._clock.monotonic() + self._visibility_timeout_s
+        held_until = source.clock.monotonic() + source.visibility_s
         messages = answer.get("Messages", ())
         return Page(records=[self._record(message, held_until) for message in messages])
 
     async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:
         """Delete what is done; make what is released visible. Returns what was not deleted and may yet be."""
         failed: list[Record] = []
-        with source_errors(self._queue.name):
+        with source_errors(self._source.queue.name):
             for chunk in _chunks(done):
                 answer = await self._settling.delete_message_batch(
-                    QueueUrl=self._url, Entries=_entries(chunk)
+                    QueueUrl=self._source.url, Entries=_entries(chunk)
                 )
                 # A sender's fault (an expired receipt) stays one; the message comes again by itself.
                 failed += [chunk[int(f["Id"])] for f in answer.get("Failed", ()) if not f.get("SenderFault")]
             for chunk in _chunks(release):
                 shown = [{**entry, "VisibilityTimeout": 0} for entry in _entries(chunk)]
-                await self._settling.change_message_visibility_batch(QueueUrl=self._url, Entries=shown)
+                await self._settling.change_message_visibility_batch(QueueUrl=self._source.url, Entries=shown)
         return failed
 
     def _record(self, message: Mapping[str, Any], held_until: float) -> Record:
         attributes = message.get("Attributes", {})
         return Record(
             item_identifier=message["MessageId"],
-            event=encode_json(sqs_event(message, self._queue, null_md5=self._null_md5)),
+            event=encode_json(sqs_event(message, self._source.queue, null_md5=self._source.window_s > 0)),
             arrived_at=int(attributes.get("SentTimestamp", 0)) / 1000,
             order_key=attributes.get("MessageGroupId"),
             position=None,
@@ -136,7 +142,14 @@ class SqsReader:
 
 
 def sqs_event(message: Mapping[str, Any], queue: EventSource, *, null_md5: bool) -> dict[str, Any]:
-    """One entry of `Records`, keys in AWS's order (semantics 2.8)."""
+    """One entry of `Records`, keys in AWS's order (semantics 2.8).
+
+    Args:
+        message: As ReceiveMessage gives it.
+        queue: Its queue.
+        null_md5: Without message attributes, whether md5OfMessageAttributes is null and not absent: so it was
+            recorded for mappings with a batching window (semantics 2.8.4).
+    """
     attributes = message.get("MessageAttributes") or {}
     event: dict[str, Any] = {
         "messageId": message["MessageId"],

@@ -44,7 +44,7 @@ async def queue(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
     url, arn = moto.queue(VisibilityTimeout=str(VISIBILITY_TIMEOUT_S))
     client = moto.client("sqs")
     async with Aws() as aws:
-        source = SqsSource(EventSource.parse(arn), aws, CLOCK, long_poll_s=1, null_md5=False)
+        source = SqsSource(EventSource.parse(arn), aws, CLOCK, long_poll_s=1)
         yield Subject(source, lambda text: client.send_message(QueueUrl=url, MessageBody=text), _sqs_text)
 
 
@@ -286,7 +286,7 @@ async def test_a_source_that_does_not_exist_is_gone(moto: Moto, arn: str) -> Non
     event_source = EventSource.parse(arn)
     async with Aws() as aws:
         source: Source = (
-            SqsSource(event_source, aws, CLOCK, long_poll_s=1, null_md5=False)
+            SqsSource(event_source, aws, CLOCK, long_poll_s=1)
             if "sqs" in arn
             else KinesisSource(event_source, aws)
         )

@@ -78,6 +78,7 @@ def test_each_mapping_finds_its_function(tmp_path: Path) -> None:
             name="billing",
             function=FunctionName.parse("arn:aws:lambda:eu-west-1:123456789012:function:billing:live"),
             timeout=60,
+            timeout_known=True,
         ),
         LambdaFunction(
             name="elsewhere:live", function=FunctionName(name="elsewhere", qualifier="live"), timeout=900
@@ -163,7 +164,7 @@ def test_a_time_with_zone_may_stand_for_epoch_seconds(tmp_path: Path) -> None:
             ["Batchsize is not a parameter of CreateEventSourceMapping, did you mean BatchSize?"],
         ),
         ({"ParallelizationFactor": 1}, ["ParallelizationFactor does not apply to an SQS standard queue"]),
-        ({"ScalingConfig": {"MaximumConcurrency": 2}}, ["ScalingConfig is not supported yet"]),
+        ({"MetricsConfig": {"Metrics": ["EventCount"]}}, ["MetricsConfig is not supported yet"]),
         ({"batchSize": 1, "BatchSize": 2}, ["BatchSize is given twice, as batchSize and as BatchSize"]),
         (
             {"BatchSize": 11},

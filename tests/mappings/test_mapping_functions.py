@@ -38,6 +38,7 @@ from mappings.functions import Function, HandlerFunction, LambdaFunction, UrlFun
                     name="billing", region="eu-west-1", account="123456789012", partition="aws"
                 ),
                 timeout=900,
+                timeout_known=True,
             ),
         ),
     ],

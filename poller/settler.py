@@ -1,0 +1,136 @@
+"""What becomes of the records of one shard or queue once they are resolved: told, checkpointed, accounted."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import anyio
+
+from poller.core.backoff import Backoff
+from poller.core.discards import Discard
+from poller.core.frontier import Frontier
+from poller.core.records import Position, Record
+from poller.errors import SourceError, StateUnavailable
+from poller.interfaces import Reader
+from poller.surroundings import Surroundings
+from poller.telemetry import Meter
+
+Save = Callable[[Position], Awaitable[None]]
+"""Makes a checkpoint durable; raises StateUnavailable for another try, LeaseLost to stop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettlerParts:
+    """What a settler works with."""
+
+    shard: str
+    surroundings: Surroundings
+    meter: Meter
+    save: Save
+    backoff: Backoff
+    """Between tries of a delete or a checkpoint that failed."""
+
+
+class Settler:
+    """The only way out for a record: each is admitted once and leaves once."""
+
+    def __init__(self, parts: SettlerParts) -> None:
+        self.reader: Reader | None = None
+        """Whom to tell; one that was given up still settles what it has received."""
+        self._parts = parts
+        self._frontier = Frontier()
+        self._held_bytes = 0
+        self._saving = anyio.Lock()
+
+    def admit(self, records: Sequence[Record]) -> None:
+        """Records were read."""
+        self._hold(sum(record.size for record in records))
+        self._parts.meter.polled(records)
+        self._frontier.admit(records)
+
+    async def resolve(self, done: Sequence[Record], left: Sequence[Record], discard: Discard | None) -> None:
+        """Apply what was decided: the source is told first, then the checkpoint passes.
+
+        Args:
+            done: Finished: handled or filtered out.
+            left: Forgotten here; the queue delivers them again by itself.
+            discard: Given up; finished as well, once that was recorded.
+        """
+        if discard is not None:
+            self._parts.meter.discarded(self._parts.shard, discard)
+            done = (*done, *discard.records)
+        if done:
+            await self._settle(done)
+            self._frontier.resolve(done)
+            self._parts.meter.settled(len(done))
+            await self._save_progress()
+        self._parts.meter.left(len(left))
+        self._hold(-sum(record.size for record in (*done, *left)))
+
+    async def end_shard(self) -> None:
+        """Make it durable that the shard is finished."""
+        assert self._frontier.settled
+        await self._checkpoint(Position.shard_end())
+
+    async def release(self, records: Sequence[Record]) -> None:
+        """Give back what was not started, so that another worker has it at once."""
+        if not records:
+            return
+        self._parts.meter.left(len(records))
+        self._hold(-sum(record.size for record in records))
+        if self.reader is None:
+            return
+        try:
+            await self.reader.settle((), records)
+        except SourceError as error:
+            self._parts.meter.problem(f"PROBLEM: {error}", shard=self._parts.shard)
+        else:
+            self._parts.meter.released(self._parts.shard, len(records))
+
+    def close(self) -> None:
+        """Give back the bytes of what was cut off unresolved."""
+        self._hold(-self._held_bytes)
+
+    async def _settle(self, done: Sequence[Record]) -> None:
+        """Tell the source, as often as it takes while the receipts are worth something."""
+        assert self.reader is not None
+        failures = 0
+        while True:
+            try:
+                done = await self.reader.settle(done, ())
+            except SourceError as error:
+                self._parts.meter.problem(f"PROBLEM: {error}", shard=self._parts.shard)
+            done = self._still_held(done)
+            if not done:
+                return
+            failures += 1
+            await anyio.sleep(self._parts.backoff.delay(failures))
+
+    def _still_held(self, records: Sequence[Record]) -> Sequence[Record]:
+        now = self._parts.surroundings.clock.monotonic()
+        held = [record for record in records if record.held_until is None or record.held_until > now]
+        if len(held) < len(records):
+            self._parts.meter.receipts_expired(self._parts.shard, len(records) - len(held))
+        return held
+
+    async def _save_progress(self) -> None:
+        async with self._saving:
+            reached = self._frontier.advance()
+            if reached is not None:
+                await self._checkpoint(Position.after(reached))
+
+    async def _checkpoint(self, position: Position) -> None:
+        """Make a checkpoint durable; the lane goes no further without it."""
+        failures = 0
+        while True:
+            try:
+                await self._parts.save(position)
+            except StateUnavailable as error:
+                failures += 1
+                self._parts.meter.checkpoint_failed(self._parts.shard, error)
+                await anyio.sleep(self._parts.backoff.delay(failures))
+            else:
+                return
+
+    def _hold(self, size_bytes: int) -> None:
+        self._held_bytes += size_bytes
+        self._parts.surroundings.budget.take(size_bytes)
