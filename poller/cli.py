@@ -72,36 +72,29 @@ def validate(files: tuple[str, ...]) -> None:
 @main.command()
 @click.option("--plain", is_flag=True, help="Lines instead of the live view.")
 # Its defaults are not those of `read_settings`; named here, the variables still come before them.
-@click.option(
-    "--log-format", envvar="LOG_FORMAT", default="console", help="json or console. [LOG_FORMAT; console]"
-)
-@click.option(
-    "--log-level",
-    envvar="LOG_LEVEL",
-    default="warning",
-    help="debug, info, warning or error. [LOG_LEVEL; warning]",
-)
-def demo(*, plain: bool, log_format: str, log_level: str) -> None:
+@click.option("--log-format", help="json or console. [LOG_FORMAT; console]")
+@click.option("--log-level", help="debug, info, warning or error. [LOG_LEVEL; warning]")
+def demo(*, plain: bool, **flags: str | None) -> None:
     """Run the main job on an embedded server and account for every record.
 
     moto's server runs in a child process with a queue, a Kinesis stream and a table; three mappings deliver
     what producers write to sample handlers. It ends by itself within 90 seconds: with exit code 0 if every
     record that was produced was seen by its function. State, pace and drain are the demo's own.
     """
-    settings = _settings({"log_format": log_format, "log_level": log_level})
+    settings = _settings(flags, defaults={"log_format": "console", "log_level": "warning"})
 
     from poller.demo.show import run_demo  # noqa: PLC0415  # heavy
 
     sys.exit(_run(run_demo, settings, plain))
 
 
-def _settings(flags: dict[str, str | None]) -> "Settings":
+def _settings(flags: dict[str, str | None], defaults: dict[str, str] | None = None) -> "Settings":
     from poller.errors import StartError  # noqa: PLC0415  # heavy
     from poller.logs import configure  # noqa: PLC0415
     from poller.settings import read_settings  # noqa: PLC0415
 
     try:
-        settings = read_settings(flags)
+        settings = read_settings(flags, defaults=defaults)
     except StartError as error:
         _refuse(str(error))
     configure(settings.log_format, settings.log_level)

@@ -130,6 +130,7 @@ def _reading(counts: Counts) -> dict[str, int]:
         "reads": counts.reads,
         "asked": counts.asked,
         "received": counts.polled,
+        "invocations": counts.batches,
         "failures": sum(counts.outcomes.get(name, 0) for name in _FAILURES),
         "throttles": sum(counts.outcomes.get(name, 0) for name in _REFUSALS),
     }

@@ -61,12 +61,18 @@ _SERVICE_LINKS = re.compile(r"POLLER_(SERVICE_(HOST|PORT\w*)|PORT\w*)")
 _LEVELS = ("debug", "info", "warning", "error")
 
 
-def read_settings(flags: Mapping[str, str | None], environ: Mapping[str, str] | None = None) -> Settings:
+def read_settings(
+    flags: Mapping[str, str | None],
+    environ: Mapping[str, str] | None = None,
+    *,
+    defaults: Mapping[str, str] | None = None,
+) -> Settings:
     """Put settings together.
 
     Args:
         flags: Values given on the command line, by field name; None where not given.
         environ: The environment; the process's own by default.
+        defaults: A command's own defaults, by field name.
 
     Raises:
         StartError: A value is not usable, or a `POLLER_` variable is not a setting.
@@ -81,6 +87,8 @@ def read_settings(flags: Mapping[str, str | None], environ: Mapping[str, str] | 
             given[field.name] = (f"--{field.name.removesuffix('_s').replace('_', '-')}", flag)
         elif environ.get(variable):
             given[field.name] = (variable, environ[variable])
+        elif defaults and field.name in defaults:
+            given[field.name] = ("default", defaults[field.name])
     values = {name: _READERS[name](origin, text) for name, (origin, text) in given.items()}
     values.setdefault("state", default_state(environ))
     return Settings(**values)  # type: ignore[arg-type]  # each reader returns its field's type

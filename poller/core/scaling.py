@@ -17,6 +17,9 @@ INVOCATIONS_PER_EVENT_POLLER = 10  # of a provisioned event poller
 CALM_S = 10.0
 IDLE_BEFORE_LOW_S = 300.0
 FAILURE_FACTOR = 0.9
+# A few failures among many successes are poison messages, not a function that does not keep up: one failing
+# message group must not slow the others.
+FAILURE_SHARE = 0.5
 THROTTLE_FACTOR = 0.7
 
 
@@ -46,6 +49,7 @@ class Load:
     asked: int
     """Records these reads could have returned."""
     received: int
+    invocations: int
     failures: int
     """Invocations that ended in a function error."""
     throttles: int
@@ -58,6 +62,11 @@ class Load:
         A queue with a backlog does not fill every read: it looks at some of its servers only.
         """
         return self.busy >= self.pollers or (self.reads > 0 and self.received * 2 > self.asked)
+
+    @property
+    def failing(self) -> bool:
+        """Whether the function fails on more than single batches."""
+        return self.failures > 0 and self.failures >= self.invocations * FAILURE_SHARE
 
     @property
     def idle(self) -> bool:
@@ -85,7 +94,7 @@ class QueueScaler:
         self._idle_s = self._idle_s + load.elapsed_s if load.idle else 0.0
         if load.throttles:
             self._shrink(THROTTLE_FACTOR)
-        elif load.failures:
+        elif load.failing:
             self._shrink(FAILURE_FACTOR)
         elif load.backlog:
             self._grow(load)

@@ -8,7 +8,15 @@ from mappings.validation import mapping_from_request
 from poller.core.scaling import Load, QueueScaler, ScalingRules, scaling_rules
 
 
-def _load(pollers: int, *, busy: int = 0, received: int = 0, failures: int = 0, throttles: int = 0) -> Load:
+def _load(
+    pollers: int,
+    *,
+    busy: int = 0,
+    received: int = 0,
+    invocations: int = 0,
+    failures: int = 0,
+    throttles: int = 0,
+) -> Load:
     return Load(
         elapsed_s=1.0,
         pollers=pollers,
@@ -16,6 +24,7 @@ def _load(pollers: int, *, busy: int = 0, received: int = 0, failures: int = 0, 
         reads=10,
         asked=100,
         received=received,
+        invocations=max(invocations, failures),
         failures=failures,
         throttles=throttles,
     )
@@ -99,6 +108,15 @@ def test_failures_bring_it_down_gradually_and_keep_it_from_growing() -> None:
     assert once == int(high * 0.9)
     assert still == once
     assert scaler.wanted == 2
+
+
+def test_single_failures_among_many_successes_change_nothing() -> None:
+    """A poison message, or one failing group, does not slow the others."""
+    scaler = QueueScaler(ScalingRules())
+
+    scaler.follow(_load(5, busy=5, received=100, invocations=50, failures=1))
+
+    assert scaler.wanted == 10
 
 
 def test_throttles_bring_it_down_faster_than_failures() -> None:
