@@ -119,18 +119,27 @@ class Lane:
 
     async def _deliver_once(self, work: deque[Batch]) -> float:
         parts = self._parts
-        admission = parts.policy.admit(work.popleft(), self._now())
-        if admission.left or admission.discard:
-            await parts.resolve((), admission.left, admission.discard)
-        if admission.deliver is None:
+        batch = await self._admit(work.popleft())
+        if batch is None:
             return 0.0
-        outcome = await self._invoke(admission.deliver)
-        verdict = parts.policy.judge(admission.deliver, outcome, self._now())
+        outcome = await self._invoke(batch)
+        verdict = parts.policy.judge(batch, outcome, self._now())
         refused = isinstance(outcome, Throttled | Unreachable)
         parts.meter.judged(failed=verdict.failed, problem=verdict.problem, refused=refused)
         await self._apply(verdict)
         work.extendleft(reversed(verdict.retry))
         return spread(verdict.delay_s, parts.surroundings.chance())
+
+    async def _admit(self, batch: Batch) -> Batch | None:
+        """What of a batch may be delivered now. To give up the rest takes time: then it is looked at again."""
+        parts = self._parts
+        admission = parts.policy.admit(batch, self._now())
+        while admission.left or admission.discard:
+            await parts.resolve((), admission.left, admission.discard)
+            if admission.deliver is None:
+                return None
+            admission = parts.policy.admit(admission.deliver, self._now())
+        return admission.deliver
 
     async def _invoke(self, batch: Batch) -> Outcome:
         parts = self._parts

@@ -1,12 +1,8 @@
 """Servers and clients that several suites share."""
 
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +11,8 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+
+from poller.demo.server import MAIN_PROGRAM
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"  # moto's
@@ -79,20 +77,20 @@ def unique(prefix: str) -> str:
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[Moto]:
     """One server for the whole session; tests use names of their own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
+        [sys.executable, "-P", str(MAIN_PROGRAM)],
+        env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        text=True,
     )
+    assert process.stdout is not None
     try:
-        _wait_until_up(f"http://127.0.0.1:{port}/moto-api/", process)
-        yield Moto(f"http://127.0.0.1:{port}")
+        yield Moto(f"http://127.0.0.1:{int(process.stdout.readline())}")
     finally:
         process.kill()
-        process.wait(timeout=10)
+        process.communicate(timeout=10)
 
 
 @pytest.fixture
@@ -103,17 +101,3 @@ def moto(moto_server: Moto, monkeypatch: pytest.MonkeyPatch) -> Moto:
     for name, value in moto_server.environment.items():
         monkeypatch.setenv(name, value)
     return moto_server
-
-
-def _wait_until_up(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise RuntimeError(f"moto's server ended with {process.returncode}")
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.05)
-        else:
-            return
-    raise TimeoutError("moto's server did not come up")

@@ -1,9 +1,11 @@
 """Which shards exist, where each starts, and which may be read now: parents before children."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from poller.core.records import Position, PositionKind, Shard, Topology
+
+LISTINGS_TO_BELIEVE = 3  # in a row that lack a shard, before it is taken to have left the stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +28,46 @@ class Plan:
     """Shards of an earlier stream of the same name: their positions mean nothing in this one."""
     readable: Sequence[str] = ()
     """Shards with something left to read whose parents are all finished."""
+    vanished: Sequence[str] = ()
+    """Shards that left the stream before they were read to their end."""
 
 
-def plan(topology: Topology, known: Sequence[KnownShard], starting: Position) -> Plan:
-    """Compare a complete listing with what is known.
+class Absences:
+    """Counts listings in a row that lack a shard which ought to be there.
+
+    Listings are not consistent at once: a single one that leaves a shard out says nothing.
+    """
+
+    def __init__(self) -> None:
+        self._incarnation = ""
+        self._counts: dict[str, int] = {}
+
+    def note(self, topology: Topology, known: Sequence[KnownShard]) -> frozenset[str]:
+        """Take a listing in; the shards that are believed to have left the stream."""
+        if topology.incarnation != self._incarnation:
+            self._incarnation = topology.incarnation
+            self._counts = {}
+        listed = {shard.id for shard in topology.shards}
+        current = [k for k in known if k.incarnation == topology.incarnation]
+        finished = {k.id for k in current if k.checkpoint.ended}
+        wanted = {k.id: k.parents for k in current} | {s.id: s.parents for s in topology.shards}
+        expected = {id_ for shard, parents in wanted.items() if shard not in finished for id_ in (shard, *parents)}
+        self._counts = {id_: self._counts.get(id_, 0) + 1 for id_ in expected - listed - finished}
+        return frozenset(id_ for id_, count in self._counts.items() if count >= LISTINGS_TO_BELIEVE)
+
+    @property
+    def unsure(self) -> bool:
+        """Whether another listing is needed soon."""
+        return any(count < LISTINGS_TO_BELIEVE for count in self._counts.values())
+
+
+def plan(
+    topology: Topology,
+    known: Sequence[KnownShard],
+    starting: Position,
+    gone: Collection[str] = frozenset(),
+) -> Plan:
+    """Compare a listing with what is known.
 
     Shards of the first listing start at StartingPosition. Every later one was born from a shard that was
     already being read, so it starts at TRIM_HORIZON, or records written before it was found would be lost.
@@ -47,9 +85,10 @@ def plan(topology: Topology, known: Sequence[KnownShard], starting: Position) ->
     readable = [
         shard_id
         for shard_id, checkpoint in checkpoints.items()
-        if not checkpoint.ended and _parents_finished(parents[shard_id], checkpoints)
+        if not checkpoint.ended and _parents_finished(parents[shard_id], checkpoints, gone)
     ]
-    return Plan(create=create, forget=forget, readable=sorted(readable))
+    vanished = [k.id for k in current.values() if k.id in gone and not k.checkpoint.ended]
+    return Plan(create=create, forget=forget, readable=sorted(readable), vanished=sorted(vanished))
 
 
 def _start(shard: Shard, starting: Position) -> Position:
@@ -59,6 +98,10 @@ def _start(shard: Shard, starting: Position) -> Position:
     return starting
 
 
-def _parents_finished(parents: Sequence[str], checkpoints: Mapping[str, Position]) -> bool:
-    """A parent that is neither listed nor known left the stream's retention before it was seen."""
-    return all(checkpoints[parent].ended for parent in parents if parent in checkpoints)
+def _parents_finished(
+    parents: Sequence[str], checkpoints: Mapping[str, Position], gone: Collection[str]
+) -> bool:
+    """A parent that was never known is finished only if it left the stream before it could be seen."""
+    return all(
+        checkpoints[parent].ended if parent in checkpoints else parent in gone for parent in parents
+    )

@@ -9,6 +9,7 @@ from poller.errors import StartError
 from poller.functions import failures
 from poller.functions.definition import FunctionDefinition
 from poller.functions.process import RuntimeProcess
+from poller.telemetry import Log
 
 # 6 MiB: quota of a synchronous invocation's payload.
 PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024
@@ -115,5 +116,5 @@ class FunctionHost:
         delay_s = START_BACKOFF.delay(self._failed_starts)
         self._next_start_at = anyio.current_time() + delay_s
         reason = failure.reason if isinstance(failure, Unreachable) else failures.describe(failure)
-        self._log.warning("function_start_failed", reason=reason, delay_s=delay_s)
+        self._log.warning(Log.FUNCTION_START_FAILED, reason=reason, delay_s=delay_s)
         return failure

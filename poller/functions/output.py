@@ -13,6 +13,8 @@ from contextlib import contextmanager
 import anyio
 import structlog
 
+from poller.telemetry import Log
+
 # Longer lines are logged in pieces of this size: memory is bounded and nothing is lost.
 LINE_LIMIT_BYTES = 16 * 1024
 # The capacity of a pipe on Linux: all that can have been written and not yet read.
@@ -91,4 +93,4 @@ class Output:
     def _emit(self, line: bytes) -> None:
         for start in range(0, max(len(line), 1), LINE_LIMIT_BYTES):
             text = line[start : start + LINE_LIMIT_BYTES].decode(errors="replace")
-            self._log.info("function_log", request_id=self._request_id, line=text)
+            self._log.info(Log.FUNCTION_LOG, request_id=self._request_id, line=text)

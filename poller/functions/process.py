@@ -12,6 +12,7 @@ from poller.functions.child import Child
 from poller.functions.definition import FunctionDefinition
 from poller.functions.output import Output
 from poller.functions.runtime_api import Event, RuntimeApi
+from poller.telemetry import Log
 
 # Between its answer and its next question a runtime runs nothing of the function's own.
 ASK_LIMIT_S = 10.0
@@ -128,7 +129,7 @@ class RuntimeProcess:
         with anyio.move_on_after(REAP_LIMIT_S) as wait:
             await end.wait()
         if wait.cancelled_caught:
-            self._log.error("function_process_stuck")
+            self._log.error(Log.FUNCTION_PROCESS_STUCK)
 
     async def _attend(self) -> None:
         """Read what the process prints and see to its end."""
@@ -150,4 +151,4 @@ class RuntimeProcess:
         self._ended.set()
         self._api.end()
         if not self._killed:
-            self._log.warning("function_process_exited", reason=failures.exit_text(self._returncode))
+            self._log.warning(Log.FUNCTION_PROCESS_EXITED, reason=failures.exit_text(self._returncode))
