@@ -5,15 +5,15 @@ def receive_visibility_s(*, queue_s: float, window_s: float, timeout_s: float | 
     """The visibility timeout to ask for with each receive; None to leave the queue's own.
 
     Only a window together with the function's timeout may need longer than the queue gives (semantics 2.2.2).
+    Where that timeout is not known the window at least must fit, or no batch would ever be delivered.
 
     Args:
         queue_s: VisibilityTimeout of the queue.
         window_s: MaximumBatchingWindowInSeconds.
         timeout_s: The function's timeout, None where it is not known.
     """
-    if not window_s or timeout_s is None or window_s + timeout_s <= queue_s:
-        return None
-    return window_s + timeout_s + 30.0
+    needed_s = window_s + (timeout_s or 0.0)
+    return needed_s + 30.0 if window_s and needed_s > queue_s else None
 
 
 def visibility_problem(*, queue_s: float, timeout_s: float | None) -> str | None:

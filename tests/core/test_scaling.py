@@ -55,7 +55,7 @@ def test_a_lasting_backlog_raises_it_by_300_a_minute_up_to_1250() -> None:
     assert curve == [305, 605, 905, 1205, 1250, 1250]
 
 
-def test_when_the_backlog_ends_it_comes_back_to_five_and_to_two_after_a_long_quiet() -> None:
+def test_when_the_backlog_ends_it_comes_back_to_five_and_to_two_after_long() -> None:
     """Within a minute to five; two only where nothing has come for minutes."""
     scaler = QueueScaler(ScalingRules())
     for _ in range(120):

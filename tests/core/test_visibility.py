@@ -13,7 +13,9 @@ from poller.core.visibility import receive_visibility_s, visibility_problem
         (60, 20, 40, None),
         (60, 20, 41, 91.0),
         (30, 300, 900, 1230.0),
-        (30, 300, None, None),
+        (30, 300, None, 330.0),
+        (300, 300, None, None),
+        (30, 0, None, None),
     ],
 )
 def test_only_a_window_that_does_not_fit_asks_for_more(
