@@ -1,8 +1,8 @@
 """What each event source allows beyond the declared constraints: fields, defaults and ranges; and what waits.
 
-An option that this version does not obey stands in `NOT_YET` or `NOT_YET_SOURCES`. What `mappings` owes it is
-done already (constraints, rules, model, wire form): once something obeys it, its line is deleted. Tags alone
-have no place in the model, because AWS keeps them beside the mapping.
+An option that this version does not obey stands in `NOT_YET`. What `mappings` owes it is done already
+(constraints, rules, model, wire form): once something obeys it, its line is deleted. Tags alone have no place
+in the model, because AWS keeps them beside the mapping.
 """
 
 from collections.abc import Mapping
@@ -94,10 +94,6 @@ LIMITS: Mapping[SourceType, SourceLimits] = {
         fields=_STREAM,
         starting_positions=frozenset({StartingPosition.TRIM_HORIZON, StartingPosition.LATEST}),
     ),
-}
-
-NOT_YET_SOURCES: dict[SourceType, str] = {
-    SourceType.KINESIS_CONSUMER: "Kinesis consumers are not supported yet; give the ARN of the stream itself",
 }
 
 NOT_YET: dict[str, str] = {

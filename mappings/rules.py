@@ -15,7 +15,6 @@ from mappings.limits import (
     MINIMUM_RECORD_AGE_S,
     NEUTRAL,
     NOT_YET,
-    NOT_YET_SOURCES,
     SourceLimits,
     SourceType,
     limits_of,
@@ -42,7 +41,7 @@ def broken_rules(request: CreateRequest, source: EventSource, *, now: float) -> 
     yield from _poller_rules(own)
     yield from _metrics_rules(own)
     yield from _filter_rules(own, source)
-    yield from _not_yet(own, source)
+    yield from _not_yet(own)
 
 
 def _foreign_fields(request: CreateRequest, source: EventSource, limits: SourceLimits) -> Findings:
@@ -224,10 +223,7 @@ def _pattern_problem(text: str, source: EventSource) -> str | None:
     return None
 
 
-def _not_yet(request: CreateRequest, source: EventSource) -> Findings:
-    kind = SourceType.of(source)
-    if kind in NOT_YET_SOURCES:
-        yield InvalidParameterValueException(NOT_YET_SOURCES[kind], field="EventSourceArn")
+def _not_yet(request: CreateRequest) -> Findings:
     for field, value in request.items():
         if field in NOT_YET and value not in NEUTRAL.get(field, ()):
             yield InvalidParameterValueException(NOT_YET[field], field=field)

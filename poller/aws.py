@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any, Self
 
+import aiohttp
 import anyio
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
@@ -131,5 +132,5 @@ def source_errors(source: str) -> Iterator[None]:
         raise kind(f"{error.operation_name} on {source}: {code}") from error
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise SourceDenied(f"{source}: no AWS credentials were found") from error
-    except (HTTPClientError, BotoConnectionError, BotoCoreError) as error:
+    except (HTTPClientError, BotoConnectionError, BotoCoreError, aiohttp.ClientError, TimeoutError) as error:
         raise SourceUnavailable(f"{source}: {type(error).__name__}") from error

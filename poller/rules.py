@@ -69,19 +69,22 @@ _PAGE_LIMITS = {SourceKind.SQS: 10, SourceKind.KINESIS: 10_000, SourceKind.DYNAM
 # Largest page: 10 MiB and 1 MB, a third more as base64. An open long poll mostly waits for nothing: to keep
 # room for ten large messages in each would leave no room for those that are there.
 _PAGE_BYTES = {SourceKind.SQS: 0, SourceKind.KINESIS: 14 * 1024 * 1024, SourceKind.DYNAMODB: 1_400_000}
+# A consumer's records are pushed: reading is waiting, and a pause only keeps from asking again at once.
+_PUSHED = Pace(busy_s=0.0, idle_s=0.2)
 
 
 def rules_for(mapping: EventSourceMapping, tempo: Tempo) -> Rules:
     """Derive the loop's parameters from a mapping."""
     kind = mapping.event_source.kind
     is_queue = kind is SourceKind.SQS
+    pushed = mapping.event_source.consumer_arn is not None
     return Rules(
         lanes=mapping.parallelization_factor or 1,
         prefetch=not is_queue,
         page_limit=_PAGE_LIMITS[kind],
-        page_bytes=_PAGE_BYTES[kind],
+        page_bytes=0 if pushed else _PAGE_BYTES[kind],
         long_poll_s=tempo.long_poll_s if is_queue else 0.0,
-        pace={SourceKind.SQS: tempo.queue, SourceKind.KINESIS: tempo.kinesis}.get(kind, tempo.dynamodb),
+        pace=_PUSHED if pushed else _pace(kind, tempo),
         patience=tempo.patience,
         batch_limits=BatchLimits(
             size=mapping.batch_size, window_s=float(mapping.maximum_batching_window_in_seconds)
@@ -91,6 +94,16 @@ def rules_for(mapping: EventSourceMapping, tempo: Tempo) -> Rules:
         if is_queue
         else (lambda scope: _stream_retry(mapping, tempo, scope)),
     )
+
+
+def _pace(kind: SourceKind, tempo: Tempo) -> Pace:
+    match kind:
+        case SourceKind.SQS:
+            return tempo.queue
+        case SourceKind.KINESIS:
+            return tempo.kinesis
+        case SourceKind.DYNAMODB:
+            return tempo.dynamodb
 
 
 def starting_position(mapping: EventSourceMapping, now: float) -> Position:

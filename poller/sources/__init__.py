@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mappings.arns import SourceKind
+from mappings.arns import EventSource, SourceKind
 from mappings.model import EventSourceMapping
 from poller.aws import Aws
 from poller.interfaces import Clock, Source
 from poller.sources.dynamodb import DynamoDbSource
 from poller.sources.kinesis import KinesisSource
+from poller.sources.kinesis_fan_out import KinesisFanOutSource
 from poller.sources.sqs import SqsSource
 
 
@@ -32,9 +33,13 @@ _MAKERS: dict[SourceKind, Callable[[EventSourceMapping, SourceParts], Source]] =
         window_s=mapping.maximum_batching_window_in_seconds,
         timeout_s=parts.timeout_s,
     ),
-    SourceKind.KINESIS: lambda mapping, parts: KinesisSource(mapping.event_source, parts.aws),
+    SourceKind.KINESIS: lambda mapping, parts: _kinesis(mapping.event_source, parts.aws),
     SourceKind.DYNAMODB: lambda mapping, parts: DynamoDbSource(mapping.event_source, parts.aws),
 }
+
+
+def _kinesis(source: EventSource, aws: Aws) -> Source:
+    return KinesisSource(source, aws) if source.consumer_arn is None else KinesisFanOutSource(source, aws)
 
 
 def make_source(mapping: EventSourceMapping, parts: SourceParts) -> Source:

@@ -64,7 +64,7 @@ class KinesisReader:
             answer = await self._client.get_records(ShardIterator=self._iterator, Limit=limit, **self._which)
         self._iterator = answer.get("NextShardIterator")
         return Page(
-            records=[self._record(record) for record in answer["Records"]],
+            records=[kinesis_record(record, self._stream, self._shard) for record in answer["Records"]],
             behind=bool(answer.get("MillisBehindLatest")),
             end_of_shard=self._iterator is None,
         )
@@ -73,18 +73,20 @@ class KinesisReader:
         """A stream is told nothing: the checkpoint says what is done."""
         return ()
 
-    def _record(self, record: Mapping[str, Any]) -> Record:
-        return Record(
-            item_identifier=record["SequenceNumber"],
-            event=encode_json(kinesis_event(record, self._stream, self._shard)),
-            arrived_at=record["ApproximateArrivalTimestamp"].timestamp(),
-            order_key=record["PartitionKey"],
-            position=record["SequenceNumber"],
-            receipt=record["SequenceNumber"],
-        )
+
+def kinesis_record(record: Mapping[str, Any], source: EventSource, shard: str) -> Record:
+    """A record as the API gives it, read from a stream or through a consumer."""
+    return Record(
+        item_identifier=record["SequenceNumber"],
+        event=encode_json(kinesis_event(record, source, shard)),
+        arrived_at=record["ApproximateArrivalTimestamp"].timestamp(),
+        order_key=record["PartitionKey"],
+        position=record["SequenceNumber"],
+        receipt=record["SequenceNumber"],
+    )
 
 
-def kinesis_event(record: Mapping[str, Any], stream: EventSource, shard: str) -> dict[str, Any]:
+def kinesis_event(record: Mapping[str, Any], source: EventSource, shard: str) -> dict[str, Any]:
     """One entry of `Records`, keys in AWS's order (semantics 3.13)."""
     kinesis = {
         "kinesisSchemaVersion": "1.0",
@@ -102,9 +104,10 @@ def kinesis_event(record: Mapping[str, Any], stream: EventSource, shard: str) ->
         "eventID": f"{shard}:{record['SequenceNumber']}",
         "eventName": "aws:kinesis:record",
         # There is no execution role here; the member is kept, because handlers may parse it.
-        "invokeIdentityArn": f"arn:{stream.partition}:iam::{stream.account}:role/poller",
-        "awsRegion": stream.region,
-        "eventSourceARN": stream.arn,
+        "invokeIdentityArn": f"arn:{source.partition}:iam::{source.account}:role/poller",
+        "awsRegion": source.region,
+        # Through a consumer it is the consumer's ARN (semantics 3.3.6).
+        "eventSourceARN": source.arn,
     }
 
 

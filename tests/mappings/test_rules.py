@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from mappings.errors import InvalidParameterValueException, MappingError
-from mappings.limits import NEUTRAL, NOT_YET, NOT_YET_SOURCES, SourceType
+from mappings.limits import NEUTRAL, NOT_YET
 from mappings.validation import mapping_from_request, request_errors
 
 NOW = 1_700_000_000.0
@@ -35,8 +35,6 @@ def everything_supported(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rules alone, as they will stand once nothing waits in NOT_YET."""
     for field in tuple(NOT_YET):
         monkeypatch.delitem(NOT_YET, field)
-    for source in tuple(NOT_YET_SOURCES):
-        monkeypatch.delitem(NOT_YET_SOURCES, source)
 
 
 @pytest.mark.usefixtures("everything_supported")
@@ -356,26 +354,6 @@ def test_a_neutral_value_asks_for_nothing(field: str, value: object) -> None:
     base = base_for(field)
 
     assert mapping_from_request({**base, field: value}, now=NOW) == mapping_from_request(base, now=NOW)
-
-
-@pytest.mark.parametrize(
-    ("request_", "kind", "message"),
-    [
-        (
-            CONSUMER,
-            SourceType.KINESIS_CONSUMER,
-            "Kinesis consumers are not supported yet; give the ARN of the stream itself",
-        ),
-    ],
-)
-def test_a_source_that_is_not_supported_yet_is_refused(
-    request_: dict[str, object], kind: SourceType, message: str
-) -> None:
-    """The ARN is understood, and refused in one sentence."""
-    (error,) = errors(request_)
-
-    assert (error.field, error.message) == ("EventSourceArn", message)
-    assert NOT_YET_SOURCES[kind] == message
 
 
 @pytest.mark.parametrize("field", [field for field in NOT_YET if field != "Tags"])
