@@ -2,12 +2,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test check fix lock
+SEEDS ?= 10000
+ROUNDS ?= 100
+
+.PHONY: help setup demo test check simulate kill mutants fix lock
 
 help:
 	@echo "make demo   run the main job on an embedded AWS-compatible server"
 	@echo "make test   checks and the whole test suite"
 	@echo "make check  ruff, mypy --strict, import contracts"
+	@echo "make simulate SEEDS=n   the worker in virtual time under n seeded fault plans"
+	@echo "make kill ROUNDS=n      real processes, killed at random moments"
+	@echo "make mutants            seeded faults in our own code, each caught by the simulation"
 	@echo "make fix    let ruff repair what it can"
 	@echo "make lock   resolve requirements.lock again (needs uv)"
 
@@ -30,6 +36,15 @@ check: setup
 
 test: check
 	$(BIN)/pytest
+
+simulate: setup
+	$(BIN)/python -m tests.simulation $(SEEDS) --jobs 2
+
+kill: setup
+	$(BIN)/python -m tests.kill $(ROUNDS)
+
+mutants: setup
+	$(BIN)/python -m tests.simulation.mutation
 
 fix: setup
 	$(BIN)/ruff check --fix .

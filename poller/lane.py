@@ -131,7 +131,7 @@ class Lane:
         return spread(verdict.delay_s, parts.surroundings.chance())
 
     async def _admit(self, batch: Batch) -> Batch | None:
-        """What of a batch may be delivered now. To give up the rest takes time: then it is looked at again."""
+        """What of a batch may be delivered now; to give up the rest takes time, so it is looked at again."""
         parts = self._parts
         admission = parts.policy.admit(batch, self._now())
         while admission.left or admission.discard:

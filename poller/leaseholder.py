@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from poller.core.leasing import Lease
 from poller.core.lineage import KnownShard
 from poller.core.records import Position, Shard
+from poller.errors import LeaseLost
 from poller.interfaces import LeaseStore
 
 
@@ -71,7 +72,13 @@ class Leaseholder:
             leases = await self._store.list(self._mapping)
             await self._store.delete([lease for lease in leases if lease.shard in set(shards)])
 
-    async def take(self, shard: str) -> HeldLease:
-        """Become the reader of a shard. Raises LeaseLost where another worker was faster."""
+    async def take(self, shard: str, *, incarnation: str) -> HeldLease:
+        """Become the reader of a shard. Raises LeaseLost where another worker was faster.
+
+        Also where the stream was recreated meanwhile: then this shard is another one of the same name.
+        """
         leases = {lease.shard: lease for lease in await self._store.list(self._mapping)}
-        return HeldLease(self._store, await self._store.take(leases[shard], self._owner))
+        lease = leases.get(shard)
+        if lease is None or lease.incarnation != incarnation:
+            raise LeaseLost(f"shard {shard} belongs to another stream now")
+        return HeldLease(self._store, await self._store.take(lease, self._owner))

@@ -9,7 +9,7 @@ from poller.core.batching import Batcher
 from poller.core.lanes import split
 from poller.core.records import Page, Position, Record, Shard, without_repeats
 from poller.core.recovery import react
-from poller.errors import SourceError
+from poller.errors import LeaseLost, SourceError
 from poller.gates import Gate
 from poller.interfaces import Reader, Source, Target
 from poller.lane import Lane, LaneParts
@@ -53,6 +53,8 @@ class Poller:
         self._on_open = on_open
         self._drain = parts.surroundings.drain
         self._retired = False
+        self._evicted = False
+        self._vanished = False
         self._reopen = True
         self._settler = Settler(
             SettlerParts(
@@ -93,6 +95,16 @@ class Poller:
         self._retired = True
         self._changed.set()
 
+    def evict(self) -> None:
+        """Stop without finishing: the shard belongs to a stream that is no more."""
+        self._evicted = True
+        self._changed.set()
+
+    def vanish(self) -> None:
+        """What was not read has left the stream: report it, deliver what is there, and end the shard."""
+        self._vanished = True
+        self._changed.set()
+
     async def run(self) -> bool:
         """Read until the end of the shard, until retired, or until draining begins.
 
@@ -100,7 +112,7 @@ class Poller:
             Whether the shard ended and every record of it is finished, durably.
 
         Raises:
-            LeaseLost: Another worker reads the shard now.
+            LeaseLost: Another worker reads the shard now, or it was evicted.
         """
         try:
             async with anyio.create_task_group() as lanes:
@@ -121,12 +133,16 @@ class Poller:
 
     @property
     def _stopping(self) -> bool:
-        return self._retired or self._drain.requested
+        return self._retired or self._evicted or self._drain.requested
 
     async def _read(self) -> bool:
         """Whether the end of the shard was reached."""
         failures = 0
         while not self._stopping:
+            if self._vanished:
+                self._parts.meter.trimmed(self._shard.id, self._read_to)
+                self._parts.meter.working(shard=self._shard.id)  # there is nothing left to be denied
+                return True
             try:
                 page, elapsed_s = await self._receive()
             except SourceError as error:
@@ -139,6 +155,9 @@ class Poller:
             if page.end_of_shard:
                 return True
             await self._drain.sleep(self._parts.rules.pace.pause(page, elapsed_s))
+        if self._evicted:
+            self._parts.meter.working(shard=self._shard.id)  # its problems went with it
+            raise LeaseLost(f"shard {self._shard.id} belongs to another stream now")
         return False
 
     async def _receive(self) -> tuple[Page, float]:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import anyio
+from anyio.abc import TaskGroup
 
-from poller.core.lineage import plan
+from poller.core.lineage import Absences, plan
 from poller.core.records import Position, Shard, Topology
 from poller.errors import LeaseLost, SourceError, StateUnavailable
 from poller.leaseholder import HeldLease, Leaseholder
@@ -13,6 +14,8 @@ from poller.poller import Poller, PollerParts
 from poller.pool import Supervise
 from poller.telemetry import Log
 from poller.waiting import Signal
+
+CONFIRM_S = 1.0  # between listings while one has to be confirmed
 
 
 class ShardSet:
@@ -34,7 +37,10 @@ class ShardSet:
         self._discovery_s = discovery_s
         self._on_open = on_open
         self._supervise = supervise
+        self._absences = Absences()
         self._reading: set[str] = set()
+        self._pollers: dict[str, Poller] = {}
+        self._vanished: Sequence[str] = ()
         self._unopened: set[str] = set()
         self._starts: dict[str, Position] = {}
         self._ended: Signal = parts.surroundings.drain.signal()
@@ -45,13 +51,19 @@ class ShardSet:
         async with anyio.create_task_group() as pollers:
             listed: Topology | None = topology
             while not drain.requested:
-                readable = await self._follow(listed) if listed is not None else None
-                if readable is not None:
-                    for shard in readable:
-                        pollers.start_soon(self._supervise, shard.id, partial(self._read, shard))
-                    self._tell_when_all_open()
-                await self._ended.wait(self._discovery_s)
+                if listed is not None:
+                    await self._start_readable(listed, pollers)
+                await self._ended.wait(CONFIRM_S if self._absences.unsure else self._discovery_s)
                 listed = None if drain.requested else await self._discover()
+
+    async def _start_readable(self, listed: Topology, pollers: TaskGroup) -> None:
+        readable = await self._follow(listed)
+        if readable is None:
+            return
+        for shard in readable:
+            read = partial(self._read, shard, incarnation=listed.incarnation)
+            pollers.start_soon(self._supervise, shard.id, read)
+        self._tell_when_all_open()
 
     async def _discover(self) -> Topology | None:
         try:
@@ -65,24 +77,37 @@ class ShardSet:
     async def _follow(self, topology: Topology) -> Sequence[Shard] | None:
         """Make what is found durable; the shards to start now, or None if nothing could be written."""
         try:
-            found = plan(topology, await self._leases.known(), self._starting)
+            known = await self._leases.known()
+            found = plan(topology, known, self._starting, self._absences.note(topology, known))
             if found.forget:
                 self._parts.meter.say(Log.STREAM_RECREATED, shards=len(found.forget))
+                self._evict(found.forget)
                 await self._leases.forget(found.forget)
             await self._leases.add(found.create, incarnation=topology.incarnation)
         except StateUnavailable as error:
             self._parts.meter.checkpoint_failed("", error)
             return None
         self._starts.update({shard.id: start for shard, start in found.create})
+        self._vanished = found.vanished
+        for shard_id in found.vanished:
+            if shard_id in self._pollers:
+                self._pollers[shard_id].vanish()
         listed = {shard.id: shard for shard in topology.shards}
         fresh = [shard_id for shard_id in found.readable if shard_id not in self._reading]
         self._reading.update(fresh)
         self._unopened.update(fresh)
         return [listed.get(shard_id, Shard(id=shard_id)) for shard_id in fresh]
 
-    async def _read(self, shard: Shard) -> None:
+    def _evict(self, shards: Sequence[str]) -> None:
+        """Stop reading a stream that is no more; shards of the new one may have the same names."""
+        self._reading.difference_update(shards)
+        for shard_id in shards:
+            if shard_id in self._pollers:
+                self._pollers.pop(shard_id).evict()
+
+    async def _read(self, shard: Shard, *, incarnation: str) -> None:
         try:
-            lease = await self._leases.take(shard.id)
+            lease = await self._leases.take(shard.id, incarnation=incarnation)
             ended = await self._poll(shard, lease)
         except* LeaseLost:
             self._parts.meter.say(Log.LEASE_LOST, shard=shard.id)
@@ -95,6 +120,8 @@ class ShardSet:
         # LATEST is asked of the source only once, when the shard was first seen; the lease holds its pin.
         start = self._starts.pop(shard.id, lease.checkpoint)
         self._parts.meter.say(Log.SHARD_STARTED, shard=shard.id, start=str(start))
+        if lease.checkpoint.ended:
+            return True  # it was written, and nobody heard so
         poller = Poller(
             self._parts,
             shard=shard,
@@ -102,14 +129,28 @@ class ShardSet:
             save=lease.save,
             on_open=lambda: self._opened(shard.id),
         )
-        ended = await poller.run()
-        await lease.release()
+        if shard.id in self._vanished:
+            poller.vanish()
+        self._pollers[shard.id] = poller
+        try:
+            ended = await poller.run()
+        finally:
+            if self._pollers.get(shard.id) is poller:
+                del self._pollers[shard.id]
+        await self._release(shard, lease)
         return ended
+
+    async def _release(self, shard: Shard, lease: HeldLease) -> None:
+        """Give the lease up. What was finished is checkpointed: to fail here costs the next owner a wait."""
+        try:
+            await lease.release()
+        except StateUnavailable as error:
+            self._parts.meter.checkpoint_failed(shard.id, error)
 
     def _opened(self, shard: str) -> None:
         self._unopened.discard(shard)
         self._tell_when_all_open()
 
     def _tell_when_all_open(self) -> None:
-        if not self._unopened:
+        if not self._unopened and not self._absences.unsure:
             self._on_open()

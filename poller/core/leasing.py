@@ -29,7 +29,7 @@ class Lease:
 
 def taken(stored: Lease | None, seen: Lease, owner: str) -> Lease:
     """Become the owner, provided that nothing has happened to the lease since it was seen."""
-    if stored is None or (stored.epoch, stored.counter) != (seen.epoch, seen.counter):
+    if stored is None or _version(stored) != _version(seen):
         raise LeaseLost(f"shard {seen.shard} was taken by another worker")
     return replace(stored, owner=owner, epoch=stored.epoch + 1, counter=stored.counter + 1)
 
@@ -61,6 +61,15 @@ def ahead(position: Position, of: Position) -> bool:
 
 
 def _fenced(stored: Lease | None, held: Lease) -> Lease:
-    if stored is None or (stored.owner, stored.epoch) != (held.owner, held.epoch):
+    if stored is None or _ownership(stored) != _ownership(held):
         raise LeaseLost(f"shard {held.shard} belongs to another worker")
     return stored
+
+
+# Epochs begin anew with each incarnation of a stream, whose shards may have the same names as the earlier ones.
+def _ownership(lease: Lease) -> tuple[str, str | None, int]:
+    return lease.incarnation, lease.owner, lease.epoch
+
+
+def _version(lease: Lease) -> tuple[str, int, int]:
+    return lease.incarnation, lease.epoch, lease.counter

@@ -51,7 +51,9 @@ class Absences:
         current = [k for k in known if k.incarnation == topology.incarnation]
         finished = {k.id for k in current if k.checkpoint.ended}
         wanted = {k.id: k.parents for k in current} | {s.id: s.parents for s in topology.shards}
-        expected = {id_ for shard, parents in wanted.items() if shard not in finished for id_ in (shard, *parents)}
+        expected = {
+            id_ for shard, parents in wanted.items() if shard not in finished for id_ in (shard, *parents)
+        }
         self._counts = {id_: self._counts.get(id_, 0) + 1 for id_ in expected - listed - finished}
         return frozenset(id_ for id_, count in self._counts.items() if count >= LISTINGS_TO_BELIEVE)
 
@@ -102,6 +104,4 @@ def _parents_finished(
     parents: Sequence[str], checkpoints: Mapping[str, Position], gone: Collection[str]
 ) -> bool:
     """A parent that was never known is finished only if it left the stream before it could be seen."""
-    return all(
-        checkpoints[parent].ended if parent in checkpoints else parent in gone for parent in parents
-    )
+    return all(checkpoints[parent].ended if parent in checkpoints else parent in gone for parent in parents)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from poller.core.lineage import KnownShard, plan
+from poller.core.lineage import Absences, KnownShard, plan
 from poller.core.records import Position, Shard, Topology
 
 HORIZON = Position.trim_horizon()
@@ -63,8 +63,38 @@ def test_a_parent_missing_from_one_listing_still_blocks_its_child() -> None:
 
 
 def test_a_parent_nobody_knows_left_before_it_was_seen() -> None:
-    """It cannot be read, so it cannot be waited for."""
-    assert list(plan(_topology(CHILD), [], HORIZON).readable) == ["c"]
+    """It cannot be read, so it cannot be waited for; but one listing that lacks it proves nothing."""
+    absences = Absences()
+    topology = _topology(CHILD)
+
+    found = [list(plan(topology, [], HORIZON, absences.note(topology, [])).readable) for _ in range(3)]
+
+    assert found == [[], [], ["c"]]
+    assert not absences.unsure
+
+
+def test_an_absence_is_counted_in_a_row() -> None:
+    """A shard that shows up again was never gone."""
+    absences = Absences()
+    whole = _topology(Shard(id="a"), Shard(id="b"), CHILD)
+
+    for topology in (_topology(CHILD), _topology(CHILD), whole, _topology(CHILD)):
+        assert absences.note(topology, []) == set()
+    assert absences.unsure
+
+
+def test_a_shard_that_left_the_stream_before_its_end_has_vanished() -> None:
+    """It is never listed again; what it held is lost, and its children must not wait for ever."""
+    absences = Absences()
+    known = [_known("a", Position.after("5")), _known("c", HORIZON, "a")]
+    topology = _topology(CHILD)
+    for _ in range(3):
+        gone = absences.note(topology, known)
+
+    found = plan(topology, known, HORIZON, gone)
+
+    assert list(found.vanished) == ["a"]
+    assert list(found.readable) == ["a"]
 
 
 def test_a_recreated_stream_starts_over() -> None:

@@ -14,6 +14,8 @@ class Seen(NamedTuple):
     record: str
     identifier: str
     """What `batchItemFailures` would name."""
+    receives: int
+    """ApproximateReceiveCount of a message; 0 in a stream."""
 
 
 def sqs_event(record: str, *, message_id: str, receipt: str, receives: int) -> bytes:
@@ -54,9 +56,10 @@ def read_event(payload: bytes) -> list[Seen]:
 def _seen(entry: dict[str, dict[str, str]]) -> Seen:
     if "kinesis" in entry:
         kinesis = entry["kinesis"]
-        return Seen(base64.b64decode(kinesis["data"]).decode(), kinesis["sequenceNumber"])
+        return Seen(base64.b64decode(kinesis["data"]).decode(), kinesis["sequenceNumber"], 0)
     if "dynamodb" in entry:
         change = entry["dynamodb"]
         image: dict[str, dict[str, str]] = change["NewImage"]  # type: ignore[assignment]  # typed attribute values
-        return Seen(image["record"]["S"], change["SequenceNumber"])
-    return Seen(str(entry["body"]), str(entry["messageId"]))
+        return Seen(image["record"]["S"], change["SequenceNumber"], 0)
+    receives = int(entry["attributes"]["ApproximateReceiveCount"])
+    return Seen(str(entry["body"]), str(entry["messageId"]), receives)

@@ -99,6 +99,7 @@ class FakeTarget:
                 number,
                 invocation.request_id,
                 records,
+                tuple(entry.receives for entry in seen),
             )
         )
         return await self._run(number, seen)

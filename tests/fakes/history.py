@@ -135,6 +135,8 @@ class Invoked(NamedTuple):
     number: int
     request_id: str
     records: tuple[str, ...]
+    receives: tuple[int, ...]
+    """Which receive of each message it was; 0 for streams."""
 
 
 class Refused(NamedTuple):
@@ -301,6 +303,8 @@ class Quiet(NamedTuple):
 
     at: float
     finished: bool
+    problems: tuple[str, ...]
+    """What mappings report as LastProcessingResult, other than success."""
 
 
 Event = (

@@ -64,8 +64,9 @@ class FakeQueue:
         self._fifo = fifo
         self._number = 0
         self._arrival = anyio.Event()
-        self._orphans: list[tuple[float, int]] = []
-        """Long polls whose process is gone: until when each waits on, and for how many messages."""
+        self._orphans: list[tuple[float, int, float]] = []
+        """Long polls whose process is gone: until when each waits on, for how many messages, and how long these
+        are then hidden."""
 
     @property
     def place(self) -> str:
@@ -89,7 +90,7 @@ class FakeQueue:
         self._serve_orphans(now)
         self._wake()
 
-    def take(self, limit: int, *, process: str, told: bool) -> list[_Message]:
+    def take(self, limit: int, *, process: str, hide_s: float, told: bool = True) -> list[_Message]:
         """Hand out visible messages and hide them."""
         now = self.clock.monotonic()
         taken: list[_Message] = []
@@ -99,18 +100,18 @@ class FakeQueue:
             if self._max_receive_count is not None and message.receives >= self._max_receive_count:
                 self._redrive(message, now)
                 continue
-            self._hand_out(message, now, process=process, told=told)
+            self._hand_out(message, now + hide_s, process=process, told=told)
             taken.append(message)
         return taken
 
-    def again(self, *, process: str) -> list[_Message]:
+    def again(self, *, process: str, hide_s: float) -> list[_Message]:
         """Hand out one hidden message once more, as a standard queue may."""
         now = self.clock.monotonic()
         hidden = [message for message in self.messages.values() if message.hidden_until > now]
         if not hidden or self._fifo:
             return []
         message = hidden[self.wire.chance.randrange(len(hidden))]
-        self._hand_out(message, now, process=process, told=True)
+        self._hand_out(message, now + hide_s, process=process, told=True)
         return [message]
 
     async def wait(self, until: float) -> None:
@@ -140,9 +141,9 @@ class FakeQueue:
             self.history.add(Shown(now, self.place, process, message.record))
             self._wake()
 
-    def orphan(self, until: float, limit: int) -> None:
+    def orphan(self, until: float, limit: int, hide_s: float) -> None:
         """A long poll was cut at the reader's end; the queue does not know, and answers it all the same."""
-        self._orphans.append((until, limit))
+        self._orphans.append((until, limit, hide_s))
 
     def _visible(self, now: float) -> list[_Message]:
         visible = [message for message in self.messages.values() if message.hidden_until <= now]
@@ -152,8 +153,9 @@ class FakeQueue:
         locked = {message.group for message in self.messages.values() if message.hidden_until > now}
         return [message for message in visible if message.group not in locked]
 
-    def _hand_out(self, message: _Message, now: float, *, process: str, told: bool) -> None:
-        message.hidden_until = now + self.visibility_timeout_s
+    def _hand_out(self, message: _Message, until: float, *, process: str, told: bool) -> None:
+        now = self.clock.monotonic()
+        message.hidden_until = until
         message.receives += 1
         self.history.add(
             Received(now, self.place, process, message.record, message.receives, message.hidden_until, told)
@@ -165,10 +167,10 @@ class FakeQueue:
         self.history.add(DeadLettered(now, self.place, message.record, message.receives))
 
     def _serve_orphans(self, now: float) -> None:
-        waiting = [(until, limit) for until, limit in self._orphans if until > now]
+        waiting = [orphan for orphan in self._orphans if orphan[0] > now]
         if waiting:
-            _, limit = waiting.pop()
-            self.take(limit, process="", told=False)
+            _, limit, hide_s = waiting.pop()
+            self.take(limit, process="", hide_s=hide_s, told=False)
         self._orphans = waiting
 
     def _wake(self) -> None:
@@ -179,9 +181,19 @@ class FakeQueue:
 class FakeQueueSource:
     """The queue as one process reaches it."""
 
-    def __init__(self, queue: FakeQueue, *, process: str = "") -> None:
+    def __init__(
+        self, queue: FakeQueue, *, process: str = "", visibility_timeout_s: float | None = None
+    ) -> None:
+        """Reach a queue.
+
+        Args:
+            queue: The queue.
+            process: Who reaches it.
+            visibility_timeout_s: Asked for with each receive; the queue's own by default.
+        """
         self._queue = queue
         self._process = process
+        self._hide_s = queue.visibility_timeout_s if visibility_timeout_s is None else visibility_timeout_s
 
     async def discover(self) -> Topology:
         """Find the queue."""
@@ -194,15 +206,16 @@ class FakeQueueSource:
 
     async def open(self, shard: Shard, after: Position) -> "FakeQueueReader":
         """Open the queue; that needs no request."""
-        return FakeQueueReader(self._queue, process=self._process)
+        return FakeQueueReader(self._queue, process=self._process, hide_s=self._hide_s)
 
 
 class FakeQueueReader:
     """An open queue."""
 
-    def __init__(self, queue: FakeQueue, *, process: str) -> None:
+    def __init__(self, queue: FakeQueue, *, process: str, hide_s: float) -> None:
         self._queue = queue
         self._process = process
+        self._hide_s = hide_s
 
     async def receive(self, limit: int, wait_s: float) -> Page:
         """ReceiveMessage, with a long poll."""
@@ -213,7 +226,7 @@ class FakeQueueReader:
         messages = await self._poll(min(limit, BATCH), wait_s)
         if messages and wire.faults.strike(wire.place, FaultKind.RECEIVE_LOST):
             raise SourceUnavailable(f"{wire.place}: the answer was lost")
-        held_until = queue.clock.monotonic() + queue.visibility_timeout_s
+        held_until = queue.clock.monotonic() + self._hide_s
         return Page(records=[_record(message, held_until) for message in messages])
 
     async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:
@@ -231,19 +244,19 @@ class FakeQueueReader:
         queue = self._queue
         until = queue.clock.monotonic() + wait_s
         if queue.wire.faults.strike(queue.place, FaultKind.RECEIVE_DUPLICATE):
-            again = queue.again(process=self._process)
+            again = queue.again(process=self._process, hide_s=self._hide_s)
             if again:
                 return again
         answered = False
         try:
-            while not (messages := queue.take(limit, process=self._process, told=True)):
+            while not (messages := queue.take(limit, process=self._process, hide_s=self._hide_s)):
                 if queue.clock.monotonic() >= until:
                     break
                 await queue.wait(until)
             answered = True
         finally:
             if not answered:
-                queue.orphan(until, limit)
+                queue.orphan(until, limit, self._hide_s)
         return messages
 
     async def _delete(self, chunk: Sequence[Record]) -> list[Record]:

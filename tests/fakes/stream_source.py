@@ -6,6 +6,9 @@ from tests.fakes.faults import FaultKind
 from tests.fakes.history import Listed
 from tests.fakes.streams import FakeStream, FakeStreamReader
 
+# A listing becomes consistent in the end: no shard is left out more often than this in a row.
+MOST_LACKED = 2
+
 
 class FakeStreamSource:
     """The stream as one process reaches it."""
@@ -48,7 +51,12 @@ def _listing(stream: FakeStream) -> Topology:
     wire = stream.wire
     listed = [shard for shard in stream.shards.values() if not shard.expired]
     if len(listed) > 1 and wire.faults.strike(wire.place, FaultKind.LIST_LACKS_SHARD):
-        listed.pop(wire.chance.randrange(len(listed)))
+        lacking = listed[wire.chance.randrange(len(listed))]
+        stream.lacked = {lacking.id: stream.lacked.get(lacking.id, 0) + 1}
+        if stream.lacked[lacking.id] <= MOST_LACKED:
+            listed.remove(lacking)
+    else:
+        stream.lacked = {}
     stale = wire.faults.strike(wire.place, FaultKind.LIST_STALE_PARENT)
     return Topology(
         incarnation=stream.incarnation,

@@ -101,6 +101,8 @@ class FakeStream:
         self.shards: dict[str, FakeShard] = {}
         self._encode = encode
         self._number = first_number
+        self.lacked: dict[str, int] = {}
+        """How often in a row a shard was left out of listings."""
         self._born = 0
         self._incarnations = 0
         self._begin(shards)
@@ -171,7 +173,7 @@ class FakeStream:
             case PositionKind.LATEST:
                 return len(shard.stored)
             case PositionKind.SHARD_END:
-                raise SourceUnavailable("SHARD_END is no iterator type")
+                raise ValueError("SHARD_END is no iterator type")
             case _:
                 return shard.trimmed
 
@@ -193,7 +195,7 @@ class FakeStreamReader:
         self._incarnation = stream.incarnation
         self._process = process
         self._index = stream.index_of(shard, after)
-        self._began = False
+        self._began = after.kind is PositionKind.AFTER_SEQUENCE_NUMBER
         self._issued_at = stream.clock.monotonic()
         timestamp = after.timestamp if after.kind is PositionKind.AT_TIMESTAMP else None
         self._not_before = timestamp if stream.limits.whole_seconds else None

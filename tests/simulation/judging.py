@@ -4,6 +4,40 @@ from typing import NamedTuple
 
 from tests.fakes.history import Died, DrainBegun, Ended, Event, Started
 
+INVARIANTS = {
+    "lost": "I1",
+    "unfinished": "I1",
+    "dropped without a report": "I1",
+    "unexpected": "I1",
+    "early-acked": "I2",
+    "reordered": "I3",
+    "two in flight": "I4",
+    "too many in flight": "I4",
+    "stale write accepted": "I5",
+    "checkpoint moved back": "I5",
+    "duplicated": "I6",
+    "late": "I6",
+    "released after it ran": "I6",
+    "attempts exceeded": "I7",
+    "discarded early": "I7",
+    "too old": "I7",
+    "dead-lettered untried": "I7",
+    "stalled": "I8",
+    "problem that stays": "I8",
+    "crashed": "I8",
+    "Deadlock": "I8",
+    "HotLoop": "I8",
+    "bytes over budget": "I9",
+    "bytes leaked": "I9",
+    "child before parent": "I11",
+    "wrong incarnation": "I12",
+    "drain late": "I16",
+    "not released": "I16",
+}
+"""Which invariant a violation breaks (faults.md section 0). Not judged: I10 beyond correctness (no figures in
+virtual time), I13 (there is no control plane yet), I14 (nothing is logged in a simulation). I15 shows as any other
+when the poller's wall clock jumps."""
+
 
 class Violation(NamedTuple):
     """An invariant that was broken."""

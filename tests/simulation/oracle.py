@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from mappings.arns import SourceKind
+from poller.rules import rules_for
 from tests.fakes.faults import FaultKind
-from tests.fakes.history import Ended, History, Quiet, Read, Restarted
+from tests.fakes.history import Ended, History, Quiet, Restarted
 from tests.simulation.judging import Lives, Violation
 from tests.simulation.queue_oracle import QueueOracle
 from tests.simulation.scenario import Scenario
@@ -34,42 +35,39 @@ def _judge(scenario: Scenario, history: History) -> Iterator[Violation]:
             case Restarted(error=error) if not error.startswith(_FORESEEN) or not event.mapping:
                 yield Violation("crashed", event.at, f"{event.mapping} {event.shard}: {error}")
             case Ended():
-                yield from _ended(scenario, event, history)
+                yield from _ended(scenario, event)
             case Quiet(finished=False):
                 yield Violation("stalled", event.at, "not everything was finished in time")
+            case Quiet(problems=problems) if problems:
+                yield Violation("problem that stays", event.at, "; ".join(problems))
         place = getattr(event, "place", None) or getattr(event, "mapping", None)
-        if place in oracles:
-            yield from oracles[place].see(event)
+        for name, oracle in oracles.items():
+            if place in (name, None):
+                yield from oracle.see(event)
     for oracle in oracles.values():
         yield from oracle.end()
 
 
-def _ended(scenario: Scenario, event: Ended, history: History) -> Iterator[Violation]:
+def _ended(scenario: Scenario, event: Ended) -> Iterator[Violation]:
     """A process ended by itself: drained in time, nothing still held, the budget kept (I9, I16)."""
     if event.in_time and event.left_bytes:
         yield Violation("bytes leaked", event.at, f"{event.process} still counts {event.left_bytes} bytes")
     if not event.in_time and _nothing_hinders(scenario):
         yield Violation("drain late", event.at, f"{event.process} was cut short without a fault")
-    allowance = _pages(scenario, history)
-    if event.peak_bytes > scenario.byte_budget + allowance:
-        yield Violation(
-            "bytes over budget", event.at, f"{event.peak_bytes} > {scenario.byte_budget} + {allowance}"
-        )
+    if event.peak_bytes > _bound(scenario):
+        yield Violation("bytes over budget", event.at, f"{event.peak_bytes} > {_bound(scenario)}")
 
 
 def _nothing_hinders(scenario: Scenario) -> bool:
     return not scenario.faults and scenario.drain_timeout_s >= 90.0
 
 
-def _pages(scenario: Scenario, history: History) -> int:
-    """What may be read beyond the budget: one page for every reader that had begun to read below it."""
-    queues = sum(1 for plan in scenario.mappings if plan.kind is SourceKind.SQS)
-    pages: dict[tuple[str, str], int] = {}
-    for event in history.events:
-        if isinstance(event, Read):
-            key = (event.place, event.shard)
-            pages[key] = max(pages.get(key, 0), len(event.records))
-    return _EVENT_BYTES * (sum(pages.values()) + queues * 50)
+def _bound(scenario: Scenario) -> int:
+    """The budget or one page, whichever is more, and messages: no room is kept for those of open long polls."""
+    queues = [plan for plan in scenario.mappings if plan.kind is SourceKind.SQS]
+    page = max((rules_for(plan.mapping, scenario.tempo).page_bytes for plan in scenario.mappings), default=0)
+    messages = 2 * sum(len(plan.writes) for plan in queues)
+    return max(scenario.byte_budget, page) + _EVENT_BYTES * messages
 
 
 def _wall_jumps(scenario: Scenario) -> bool:

@@ -51,12 +51,16 @@ class Process:
         self._parts = parts
         self._gate = Gate()
         self._drain = Drain()
+        self._runners: list[Runner] = []
         self._everything = anyio.CancelScope()
         self._budget = WatchedBudget(parts.byte_budget, self._drain)
 
     async def run(self) -> None:
         """Live."""
         parts = self._parts
+        if self._gate.dead:
+            self.ended.set()
+            return
         parts.history.add(Started(self._now(), self.name))
         surroundings = Surroundings(
             clock=parts.clock,
@@ -67,10 +71,10 @@ class Process:
         supervisor = Supervisor(
             surroundings, drain_timeout_s=parts.drain_timeout_s, on_ready=self._tell_ready
         )
-        runners = [self._runner(mapping, surroundings, supervisor) for mapping in parts.mappings]
+        self._runners = [self._runner(mapping, surroundings, supervisor) for mapping in parts.mappings]
         try:
             with self._everything:
-                self._tell_ended(in_time=await supervisor.run(runners))
+                self._tell_ended(in_time=await supervisor.run(self._runners))
         except Exception as error:  # noqa: BLE001  # a process that falls is a finding, not the end of the run
             if not self._gate.dead:
                 parts.history.add(Restarted(self._now(), "", self.name, "", _describe(error)))
@@ -88,6 +92,11 @@ class Process:
         """Ask it to end, as SIGTERM does."""
         self._parts.history.add(DrainBegun(self._now(), self.name))
         self._drain.request()
+
+    def problems(self) -> tuple[str, ...]:
+        """What its mappings still report of shards that cannot be read."""
+        found = [(runner.mapping.uuid, runner.meter._problems) for runner in self._runners]
+        return tuple(f"{name}: {problems}" for name, problems in found if problems)
 
     def _runner(
         self, mapping: EventSourceMapping, surroundings: Surroundings, supervisor: Supervisor

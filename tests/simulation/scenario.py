@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from mappings.arns import SourceKind
 from mappings.model import EventSourceMapping
+from poller.core.visibility import receive_visibility_s
 from poller.rules import Tempo
 from tests.fakes.faults import Fault
 
@@ -39,6 +40,17 @@ class Life:
     downtime: float = 0.0
 
 
+def filter_for(kind: SourceKind, name: str) -> str:
+    """A pattern that lets messages `name-1...`, or records of keys `k1...`, pass."""
+    match kind:
+        case SourceKind.SQS:
+            return f'{{"body":[{{"prefix":"{name}-1"}}]}}'
+        case SourceKind.KINESIS:
+            return '{"partitionKey":[{"prefix":"k1"}]}'
+        case SourceKind.DYNAMODB:
+            return '{"dynamodb":{"Keys":{"id":{"S":[{"prefix":"k1"}]}}}}'
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappingPlan:
     """A mapping, its source and its function."""
@@ -52,6 +64,21 @@ class MappingPlan:
     timeout_s: float = 30.0
     visibility_timeout_s: float = 60.0
     max_receive_count: int | None = None
+
+    def keeps(self, record: str, key: str) -> bool:
+        """Whether a record passes the filter of `filter_for`, if the mapping has it."""
+        if not self.mapping.filter_patterns:
+            return True
+        return record.startswith(f"{self.name}-1") if self.kind is SourceKind.SQS else key.startswith("k1")
+
+    @property
+    def receive_visibility_s(self) -> float | None:
+        """What a source asks for with each receive: SqsSource has the same from the mapping and its function."""
+        return receive_visibility_s(
+            queue_s=self.visibility_timeout_s,
+            window_s=float(self.mapping.maximum_batching_window_in_seconds),
+            timeout_s=self.timeout_s,
+        )
 
     @property
     def name(self) -> str:
@@ -70,10 +97,12 @@ class Scenario:
     mappings: tuple[MappingPlan, ...]
     faults: tuple[Fault, ...] = ()
     lives: tuple[Life, ...] = ()
+    start_at: float = 0.0
+    """When the first process starts; what was written before waits for it."""
     heal_at: float = 60.0
     """When faults end and functions are cured; the last life goes on until all is finished."""
     kill_at_step: int | None = None
-    """Kill the first process right before this step of the loop."""
+    """Kill the first process right before this step of the loop, counted from its start."""
     tempo: Tempo = Tempo()
     byte_budget: int = 64 * 1024 * 1024
     drain_timeout_s: float = 90.0

@@ -45,10 +45,14 @@ class _Record:
     number: int
     arrived_at: float
     produced_at: float
+    kept: bool
+    """Whether it passes the filter."""
     index: int = 0
     lane_index: int = 0
     terminal_at: float | None = None
     terminal_by: str = ""
+    finished_by: set[str] = field(default_factory=set)
+    """Every process that finished it."""
     trimmed: bool = False
     detectable: bool = False
     """Whether a durable position lay before it when it was trimmed."""
@@ -86,6 +90,7 @@ class StreamOracle:
     """Judges one stream and the mapping that reads it."""
 
     def __init__(self, plan: MappingPlan, lives: Lives, *, wall_is_right: bool) -> None:
+        self._plan = plan
         self._mapping = plan.mapping
         self._lives = lives
         self._wall_is_right = wall_is_right
@@ -99,6 +104,10 @@ class StreamOracle:
         self._in_flight: dict[int, Invoked] = {}
         self._failures: dict[tuple[str, ...], int] = {}
         self._restarted: dict[str, float] = {}
+        self._reached: dict[tuple[str, str], int] = {}
+        """The last checkpoint of a process in a shard."""
+        self._begun_at: dict[str, float] = {}
+        """When the lease of a shard was added; a recreated stream is begun anew."""
 
     def see(self, event: Event) -> Iterator[Violation]:
         """Take an event in."""
@@ -114,8 +123,7 @@ class StreamOracle:
             case Listed():
                 self._listed = event.shards
             case Opened():
-                shard = self._shards[event.shard]
-                shard.first_opened = shard.first_opened or event
+                self._opened(event)
             case LeaseAdded():
                 self._lease_added(event)
             case LeaseForgotten():
@@ -141,10 +149,11 @@ class StreamOracle:
             if record.terminal_at is not None or self._scope(record) is not Scope.MUST:
                 continue
             shard = record.shard
+            if self._shards.get(shard.id) is not shard:
+                continue  # it went with its stream
             if not record.trimmed:
-                if self._shards.get(shard.id) is shard:  # else it went with its stream
-                    passed = self._is_passed(record)
-                    yield Violation("lost" if passed else "unfinished", 0.0, self._name(record))
+                passed = self._is_passed(record)
+                yield Violation("lost" if passed else "unfinished", 0.0, self._name(record))
             elif record.detectable and not self._is_reported(record):
                 yield Violation("dropped without a report", 0.0, self._name(record))
 
@@ -169,6 +178,7 @@ class StreamOracle:
             event.number,
             event.arrived_at,
             event.at,
+            self._plan.keeps(event.record, key),
             index=len(shard.line.records),
             lane_index=len(lane.records),
         )
@@ -188,15 +198,25 @@ class StreamOracle:
             self._records[name].trimmed = True
             self._records[name].detectable = known
 
+    def _opened(self, event: Opened) -> None:
+        """Only who knows the stream for what it is counts: a recreated one is begun anew."""
+        lease = self._leases.get(event.shard)
+        shard = self._shards[event.shard]
+        if lease is not None and lease.incarnation == self._incarnation:
+            shard.first_opened = shard.first_opened or event
+
     # ----- scope
 
     def _lease_added(self, event: LeaseAdded) -> None:
         if self._baseline is None and event.incarnation == self._incarnation:
             self._baseline = (event.at, frozenset(self._listed))
+        self._begun_at[event.shard] = event.at
         self._leases[event.shard] = _Lease(event.incarnation, Position.parse(event.position))
 
     def _scope(self, record: _Record) -> Scope:
-        """What StartingPosition says of a record (semantics 3.1.3, 3.1.4, 3.2)."""
+        """What the filter and StartingPosition say of a record (semantics 3.1.3, 3.1.4, 3.2)."""
+        if not record.kept:
+            return Scope.NOT
         starting = self._mapping.starting_position
         if starting is StartingPosition.TRIM_HORIZON:
             return Scope.MUST
@@ -237,16 +257,21 @@ class StreamOracle:
         if event.epoch <= lease.epoch:
             yield Violation("stale write accepted", event.at, f"epoch {event.epoch} of {event.shard}")
         lease.epoch = event.epoch
+        self._reached[event.process, event.shard] = _number(lease.position)
 
     def _checkpointed(self, event: Checkpointed) -> Iterator[Violation]:
         """A checkpoint is fenced, never moves back, and passes only what is terminal (I2, I5, I12)."""
-        lease = self._leases[event.shard]
+        lease = self._leases.get(event.shard)
+        if lease is None:
+            yield Violation("stale write accepted", event.at, f"{event.shard} has no lease")
+            return
         position = Position.parse(event.position)
         if event.epoch != lease.epoch:
             yield Violation("stale write accepted", event.at, f"epoch {event.epoch} of {event.shard}")
         if _before(position, lease.position):
             yield Violation("checkpoint moved back", event.at, f"{position} after {lease.position}")
         lease.position = position
+        self._reached[event.process, event.shard] = _number(position)
         if lease.incarnation != self._incarnation:
             return
         shard = self._shards[event.shard]
@@ -352,16 +377,18 @@ class StreamOracle:
         """Whether a finished record may come again: its process fell, or could not checkpoint past it."""
         by = record.terminal_by
         shard = record.shard.id
-        if self._restarted.get(shard, -1.0) >= (record.terminal_at or 0.0):
+        again_at = max(self._restarted.get(shard, -1.0), self._begun_at.get(shard, -1.0))
+        if again_at >= (record.terminal_at or 0.0):
             return True
         if by == event.process:
             return False
         if self._lives.unclean(by):
             return True
-        ended_at = self._lives.ended.get(by, 0.0)
+        reached = self._reached.get((by, shard), 0)
         return any(
-            self._scope(earlier) is not Scope.NOT
-            and (earlier.terminal_at is None or earlier.terminal_at > ended_at)
+            by not in earlier.finished_by
+            and earlier.number > reached
+            and self._scope(earlier) is not Scope.NOT
             for earlier in record.shard.line.records[: record.index]
         )
 
@@ -412,6 +439,7 @@ class StreamOracle:
     def _finish(self, record: _Record, at: float, process: str) -> None:
         record.terminal_at = at
         record.terminal_by = process
+        record.finished_by.add(process)
 
     def _restarts(self, event: Restarted) -> None:
         """A part of the process begins again: what it was doing is forgotten."""

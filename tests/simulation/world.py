@@ -31,6 +31,7 @@ from tests.simulation.scenario import End, Life, MappingPlan, Scenario
 
 # Everything must be finished this long after healing; the longest chain of back-offs takes far less.
 PATIENCE_S = 1200.0
+LATE_S = 60.0
 STATE = "state"  # the place of the lease store
 
 
@@ -72,6 +73,8 @@ class _World:
         self._queues: dict[str, FakeQueue] = {}
         self._streams: dict[str, FakeStream] = {}
         self._functions: dict[str, FakeFunction] = {}
+        self._hidden_s = {plan.name: plan.receive_visibility_s for plan in scenario.mappings}
+        self._unwritten = {plan.name for plan in scenario.mappings}
         self._lives = 0
 
     async def run(self) -> None:
@@ -85,6 +88,7 @@ class _World:
             self._build(plan)
         async with anyio.create_task_group() as everything:
             everything.start_soon(self._play)
+            await self._until(scenario.start_at)
             for life in scenario.lives:
                 await self._live(everything, life)
             await self._last_life(everything)
@@ -153,7 +157,8 @@ class _World:
 
     def _source(self, place: str, process: str) -> Source:
         if place in self._queues:
-            return FakeQueueSource(self._queues[place], process=process)
+            hide_s = self._hidden_s[place]
+            return FakeQueueSource(self._queues[place], process=process, visibility_timeout_s=hide_s)
         return FakeStreamSource(self._streams[place], process=process)
 
     # ----- what happens
@@ -224,35 +229,49 @@ class _World:
         step = self._scenario.kill_at_step
         loop = asyncio.get_running_loop()
         if step is not None and self._lives == 1 and isinstance(loop, VirtualLoop):
-            loop.alarms[step] = process.kill
+            loop.alarms[loop.steps + step] = process.kill
 
     async def _last_life(self, everything: anyio.abc.TaskGroup) -> None:
         process = self._process()
         everything.start_soon(process.run)
         await self._until(self._scenario.heal_at)
         self._heal()
+        everything.start_soon(self._write_last_words)
         deadline = self._clock.monotonic() + PATIENCE_S
-        while not self._finished() and self._clock.monotonic() < deadline:
+        while self._clock.monotonic() < deadline and not (self._finished() and not process.problems()):
             await anyio.sleep(1.0)
-        self._history.add(Quiet(self._clock.monotonic(), self._finished()))
+        self._history.add(Quiet(self._clock.monotonic(), self._finished(), process.problems()))
         process.drain()
         await process.ended.wait()
 
     def _heal(self) -> None:
-        """End all faults, and write once more to every shard, so that an idle one shows whether it is read."""
+        """End all faults."""
         self._faults.heal()
         self._poller_clock.skew_s = 0.0
         for function in self._functions.values():
             function.cure()
+
+    async def _write_last_words(self) -> None:
+        """Write once more to every shard: an idle one shows whether it is read.
+
+        What is written before LATEST was looked up is not in scope: those streams get theirs late.
+        """
         for place, queue in self._queues.items():
             queue.send(f"{place}-last", "last")
-        for place, stream in self._streams.items():
+            self._unwritten.discard(place)
+        latest = [p.name for p in self._scenario.mappings if p.mapping.starting_position == "LATEST"]
+        for place in sorted(self._streams, key=latest.__contains__):
+            if place in latest:
+                await self._until(self._scenario.heal_at + LATE_S)
+            stream = self._streams[place]
             for number, shard in enumerate(stream.open_shards):
                 stream.put(f"{place}-last-{number}", _key_between(shard.first_hash, shard.last_hash))
+            self._unwritten.discard(place)
 
     def _finished(self) -> bool:
         """Whether the sources have been told that everything is done."""
-        return not any(queue.messages for queue in self._queues.values()) and all(
+        quiet = not self._unwritten and not any(queue.messages for queue in self._queues.values())
+        return quiet and all(
             self._shard_finished(place, shard_id)
             for place, stream in self._streams.items()
             for shard_id in stream.shards

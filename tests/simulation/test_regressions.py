@@ -1,0 +1,93 @@
+"""What the simulation once found, each as small as it can be shown."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from tests.fakes.faults import Fault, FaultKind
+from tests.simulation.oracle import judge
+from tests.simulation.scenario import End, Life, MappingPlan, Scenario
+from tests.simulation.stages import DYNAMODB, KINESIS, TEMPO, stream_plan
+from tests.simulation.world import run
+
+EARLY = (0.0, 0.1, 0.2, 1.0, 2.0, 3.0)
+
+
+def at(kind: FaultKind, seconds: float) -> Fault:
+    """A happening."""
+    return Fault(kind=kind, place="m0", start=seconds, end=seconds)
+
+
+def state(kind: FaultKind, chance: float) -> Fault:
+    """Trouble of the state store."""
+    return Fault(kind=kind, place="state", chance=chance)
+
+
+def violations(
+    seed: int, plan: MappingPlan, faults: Sequence[Fault], *, lives: Sequence[Life] = (), start_at: float = 0.0
+) -> list[str]:
+    """What is wrong with a run."""
+    scenario = Scenario(
+        seed=seed,
+        mappings=(plan,),
+        faults=tuple(faults),
+        lives=tuple(lives),
+        start_at=start_at,
+        heal_at=20.0,
+        tempo=TEMPO,
+    )
+    return [str(violation) for violation in judge(scenario, run(scenario).history)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_recreated_stream_is_read(seed: int) -> None:
+    """Though its shards are named as those of the stream before, which were being read."""
+    plan = stream_plan(KINESIS, *EARLY, 12.0, 13.0, lanes=2)
+
+    assert violations(seed, plan, [at(FaultKind.RECREATE, 4.0)]) == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_earlier_stream_does_not_checkpoint_into_the_later_one(seed: int) -> None:
+    """Epochs begin anew with each incarnation, so an epoch alone is no fence."""
+    plan = stream_plan(KINESIS, *EARLY, 4.5, 5.0, 6.0, 7.0, 8.0, lanes=3)
+    slow = Fault(kind=FaultKind.FUNCTION_SLOW, place="m0")
+
+    assert violations(seed, plan, [at(FaultKind.RECREATE, 4.0), slow]) == []
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_parent_that_left_the_stream_unread_is_reported_and_passed(seed: int) -> None:
+    """It was known, and is neither listed nor readable any more: its children must not wait for ever."""
+    plan = stream_plan(KINESIS, *EARLY)
+    faults = [at(FaultKind.SPLIT, 3.5), *(at(FaultKind.TRIM, 4.0 + n / 10) for n in range(8))]
+    lives = [Life(until=0.5, end=End.KILL, downtime=8.0)]
+
+    assert violations(seed, plan, faults, lives=lives) == []
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_child_waits_for_a_parent_that_a_listing_lacks(seed: int) -> None:
+    """One listing without the parent does not say that the parent is gone."""
+    plan = stream_plan(DYNAMODB, *EARLY)
+    lacking = Fault(kind=FaultKind.LIST_LACKS_SHARD, place="m0")
+
+    assert violations(seed, plan, [at(FaultKind.ROTATE, 1.5), lacking], start_at=5.0) == []
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_an_ended_shard_is_not_opened_again(seed: int) -> None:
+    """Not when its end was written and its lease could not be given up."""
+    plan = stream_plan(KINESIS, *EARLY)
+    faults = [at(FaultKind.SPLIT, 1.5), state(FaultKind.STATE_LOST_REPLY, 0.4)]
+
+    assert violations(seed, plan, faults) == []
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_records_that_grow_too_old_while_others_are_discarded_are_discarded_too(seed: int) -> None:
+    """To report and checkpoint what is too old takes time, in which more becomes so."""
+    plan = stream_plan(KINESIS, 0.0, 4.0, 4.1, maximum_age_s=6)
+    slow = Fault(kind=FaultKind.STATE_SLOW, place="state", start=6.2)
+
+    assert violations(seed, plan, [slow], start_at=6.0) == []
