@@ -97,7 +97,6 @@ LIMITS: Mapping[SourceType, SourceLimits] = {
 }
 
 NOT_YET: dict[str, str] = {
-    "DestinationConfig": "DestinationConfig is not supported yet",
     "TumblingWindowInSeconds": "TumblingWindowInSeconds above 0 is not supported yet",
     "KMSKeyArn": "KMSKeyArn is not supported yet",
     "MetricsConfig": "MetricsConfig is not supported yet",
@@ -106,7 +105,6 @@ NOT_YET: dict[str, str] = {
 
 # What a request may say of a field without asking for anything; NOT_YET lets these values pass.
 NEUTRAL: Mapping[str, tuple[object, ...]] = {
-    "DestinationConfig": ({}, {"OnFailure": {}}, {"OnFailure": {"Destination": ""}}),
     "TumblingWindowInSeconds": (0,),
     "KMSKeyArn": ("",),
     "MetricsConfig": ({}, {"Metrics": []}),

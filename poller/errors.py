@@ -9,6 +9,11 @@
     │   ├── SourceUnsuitable        its settings do not fit the mapping: report, ask again each minute
     │   ├── IteratorExpired         open the shard again after the last record read
     │   └── PositionExpired         the position was trimmed: report the gap, go on at the horizon
+    ├── DestinationError            an on-failure destination did not take a document: the lane is held
+    │   ├── DestinationUnavailable  passing: back off and go on
+    │   ├── DestinationGone         it does not exist: report, try again each minute
+    │   ├── DestinationDenied       credentials or rights: report, try again each minute
+    │   └── DestinationUnsuitable   it does not take the document: report, try again each minute
     ├── StateError                  the state store
     │   ├── StateUnavailable        passing: hold the lane, try again
     │   ├── StateRefused            the store cannot be used as it is: the start fails
@@ -53,6 +58,26 @@ class IteratorExpired(SourceError):
 
 class PositionExpired(SourceError):
     """The position lies before the oldest record the stream still holds."""
+
+
+class DestinationError(PollerError):
+    """An on-failure destination did not take a document."""
+
+
+class DestinationUnavailable(DestinationError):
+    """A passing failure: network, 5xx, timeout, throttle."""
+
+
+class DestinationGone(DestinationError):
+    """The queue, topic or bucket does not exist."""
+
+
+class DestinationDenied(DestinationError):
+    """Credentials are missing, expired or lack a right, also on the key that encrypts."""
+
+
+class DestinationUnsuitable(DestinationError):
+    """It is there, but not as a destination must be: of another kind, or too small for the document."""
 
 
 class StateError(PollerError):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from poller.core.documents import Document
 from poller.core.leasing import Lease
 from poller.core.outcomes import Outcome
 from poller.core.records import Page, Position, Record, Shard, Topology
@@ -82,6 +83,17 @@ class Target(Protocol):
 
     async def close(self) -> None:
         """Let go of processes and connections."""
+        ...
+
+
+class Destination(Protocol):
+    """An on-failure destination of one mapping."""
+
+    async def send(self, document: Document) -> None:
+        """Deliver a document; once this returns, the destination has acknowledged it.
+
+        Raises DestinationError. Never retried here; what was not answered may have been delivered.
+        """
         ...
 
 

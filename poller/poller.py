@@ -9,6 +9,7 @@ from poller.core.batching import Batcher
 from poller.core.lanes import split
 from poller.core.records import Page, Position, Record, Shard, without_repeats
 from poller.core.recovery import react
+from poller.discarder import Discarder, OnFailure
 from poller.errors import LeaseLost, SourceError
 from poller.gates import Gate
 from poller.interfaces import Reader, Source, Target
@@ -31,6 +32,7 @@ class PollerParts:
     target: Target
     rules: Rules
     gate: Gate
+    on_failure: OnFailure | None
     surroundings: Surroundings
     meter: Meter
 
@@ -61,6 +63,13 @@ class Poller:
                 shard=shard.id,
                 surroundings=parts.surroundings,
                 meter=parts.meter,
+                discarder=Discarder(
+                    parts.on_failure,
+                    shard=shard.id,
+                    surroundings=parts.surroundings,
+                    meter=parts.meter,
+                    patience=parts.rules.patience,
+                ),
                 save=save,
                 backoff=parts.rules.patience.passing,
             )
@@ -127,9 +136,11 @@ class Poller:
             return False
         finally:
             # Also when cut short: what was not started must not stay invisible. Shielded, with its own limit.
-            with anyio.move_on_after(RELEASE_LIMIT_S, shield=True):
-                await self._settler.release([r for lane in self._lanes for r in lane.leftovers()])
-            self._settler.close()
+            try:
+                with anyio.move_on_after(RELEASE_LIMIT_S, shield=True):
+                    await self._settler.release([r for lane in self._lanes for r in lane.leftovers()])
+            finally:
+                self._settler.close()
 
     @property
     def _stopping(self) -> bool:

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from mappings.arns import SourceKind
 from mappings.model import EventSourceMapping
 from poller.core.backoff import Backoff
+from poller.core.discards import Discard
+from poller.core.documents import Document, failure_document
 from poller.core.records import Topology
 from poller.core.recovery import react
 from poller.core.scaling import QueueScaler, scaling_rules
+from poller.discarder import OnFailure
 from poller.errors import SourceError
 from poller.gates import GroupGate, OpenGate
-from poller.interfaces import LeaseStore, Source, Target
+from poller.interfaces import Destination, LeaseStore, Source, Target
 from poller.leaseholder import Leaseholder
 from poller.poller import PollerParts
 from poller.pool import QueuePool, Work
@@ -30,6 +33,8 @@ class RunnerParts:
 
     source: Source
     target: Target
+    destination: Destination | None = None
+    """On-failure destination, where the mapping has one."""
     leases: LeaseStore
     owner: str
     """Identity of this worker, fresh for each process."""
@@ -68,6 +73,7 @@ class Runner:
             target=parts.target,
             rules=rules_for(self.mapping, parts.tempo),
             gate=GroupGate(self._drain) if self.mapping.event_source.fifo else OpenGate(),
+            on_failure=self._on_failure(),
             surroundings=parts.surroundings,
             meter=self.meter,
         )
@@ -91,6 +97,15 @@ class Runner:
             supervise=self._supervise,
         )
         await shards.run(topology)
+
+    def _on_failure(self) -> OnFailure | None:
+        destination = self._parts.destination
+        if destination is None:
+            return None
+        return OnFailure(destination=destination, document=self._document)
+
+    def _document(self, discard: Discard, shard: str, wall_now: float) -> Document:
+        return failure_document(discard, mapping=self.mapping, shard=shard, wall_now=wall_now)
 
     async def _until_target_ready(self) -> None:
         """Nothing is received for a function that is not there: that would cost receives and age."""

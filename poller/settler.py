@@ -9,6 +9,7 @@ from poller.core.backoff import Backoff
 from poller.core.discards import Discard
 from poller.core.frontier import Frontier
 from poller.core.records import Position, Record
+from poller.discarder import Discarder
 from poller.errors import SourceError, StateUnavailable
 from poller.interfaces import Reader
 from poller.surroundings import Surroundings
@@ -25,6 +26,7 @@ class SettlerParts:
     shard: str
     surroundings: Surroundings
     meter: Meter
+    discarder: Discarder
     save: Save
     backoff: Backoff
     """Between tries of a delete or a checkpoint that failed."""
@@ -56,8 +58,10 @@ class Settler:
             discard: Given up; finished as well, once that was recorded.
         """
         if discard is not None:
-            self._parts.meter.discarded(self._parts.shard, discard)
-            done = (*done, *discard.records)
+            given_up = await self._parts.discarder.give_up(discard)
+            # What no destination took stays unfinished: the checkpoint does not pass it.
+            done = (*done, *discard.records) if given_up else done
+            left = left if given_up else (*left, *discard.records)
         if done:
             await self._settle(done)
             self._frontier.resolve(done)

@@ -64,6 +64,7 @@ class Counts:
     invoked: int = 0
     failed: int = 0
     dropped: int = 0
+    on_failure_delivered: int = 0
     done: int = 0
     batches: int = 0
     batch_records: int = 0
@@ -160,17 +161,22 @@ class Meter:
         self.counts.failed += 0 if refused else failed
         self.last_processing_result = problem if problem is not None else OK
 
-    def discarded(self, shard: str, discard: Discard) -> None:
+    def discarded(self, shard: str, discard: Discard, *, delivered: bool) -> None:
         """Records were given up; named by their range so that they can be read again from the stream."""
-        self.counts.dropped += len(discard.records)
+        records = discard.records
+        if delivered:
+            self.counts.on_failure_delivered += len(records)
+        else:
+            self.counts.dropped += len(records)
         self._log.error(
             Log.BATCH_DISCARDED,
             shard=shard,
             condition=discard.condition,
-            size=len(discard.records),
-            first=discard.records[0].position,
-            last=discard.records[-1].position,
+            size=len(records),
+            first=records[0].position if records else None,
+            last=records[-1].position if records else None,
             invoke_count=discard.invoke_count,
+            delivered=delivered,
         )
 
     # ----- state

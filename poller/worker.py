@@ -15,7 +15,9 @@ from mappings.functions import Function, known_timeout
 from mappings.model import EventSourceMapping
 from poller.aws import Aws
 from poller.budget import ByteBudget
-from poller.interfaces import LeaseStore, Target
+from poller.destinations import make_destination
+from poller.errors import DestinationUnsuitable, StartError
+from poller.interfaces import Destination, LeaseStore, Target
 from poller.leases.memory import MemoryLeaseStore
 from poller.leases.sqlite import SqliteLeaseStore
 from poller.rules import FAST, Tempo
@@ -104,12 +106,23 @@ class Worker:
                 ),
             ),
             target=targets[mapping.function_arn],
+            destination=_destination(mapping, aws),
             leases=store,
             owner=self._owner,
             tempo=self._tempo,
             surroundings=self._surroundings,
         )
         return Runner(mapping, parts, on_polling=self._supervisor.polling)
+
+
+def _destination(mapping: EventSourceMapping, aws: Aws) -> Destination | None:
+    arn = mapping.on_failure_destination
+    if not arn:
+        return None
+    try:
+        return make_destination(arn, region=mapping.event_source.region, aws=aws)
+    except DestinationUnsuitable as error:
+        raise StartError(f"{mapping.label}: {error}") from error
 
 
 @asynccontextmanager

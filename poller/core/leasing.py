@@ -66,7 +66,7 @@ def _fenced(stored: Lease | None, held: Lease) -> Lease:
     return stored
 
 
-# Epochs begin anew with each incarnation of a stream, whose shards may have the same names as the earlier ones.
+# Epochs begin anew with each incarnation of a stream, and its shards may have the names of the earlier ones.
 def _ownership(lease: Lease) -> tuple[str, str | None, int]:
     return lease.incarnation, lease.owner, lease.epoch
 

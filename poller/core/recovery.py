@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from poller.core.backoff import Backoff
 from poller.errors import (
+    DestinationError,
+    DestinationUnavailable,
     IteratorExpired,
     PositionExpired,
     SourceDenied,
@@ -33,6 +35,12 @@ class Reaction:
     """The reader is of no more use: open another where the last one stopped."""
     trimmed: bool = False
     """Records were lost to retention: report it and open at the horizon."""
+
+
+def delivery_delay_s(error: DestinationError, failures: int, patience: Patience) -> float:
+    """How long to wait before a document is sent again."""
+    passing = isinstance(error, DestinationUnavailable)
+    return (patience.passing if passing else patience.lasting).delay(failures)
 
 
 def react(error: SourceError, failures: int, patience: Patience) -> Reaction:

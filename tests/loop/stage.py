@@ -12,7 +12,7 @@ from mappings.model import EventSourceMapping
 from mappings.validation import mapping_from_request
 from poller.budget import ByteBudget
 from poller.core.outcomes import Outcome, Succeeded
-from poller.interfaces import Invocation, LeaseStore, Source, Target
+from poller.interfaces import Destination, Invocation, LeaseStore, Source, Target
 from poller.leases.memory import MemoryLeaseStore
 from poller.rules import Tempo
 from poller.runner import Runner, RunnerParts
@@ -75,6 +75,7 @@ async def playing(
     leases: LeaseStore | None = None,
     budget_bytes: int = 64 * 1024 * 1024,
     tempo: Tempo | None = None,
+    destination: Destination | None = None,
 ) -> AsyncIterator[Stage]:
     """Run a mapping; drain it at the end and wait until it has."""
     drain = Drain()
@@ -83,6 +84,7 @@ async def playing(
     parts = RunnerParts(
         source=source,
         target=target,
+        destination=destination,
         leases=store,
         owner="worker",
         tempo=tempo or Tempo(),

@@ -1,0 +1,20 @@
+"""SNS topics as on-failure destinations: one notification for each document."""
+
+from mappings.arns import Arn
+from poller.aws import Aws
+from poller.core.documents import Document
+from poller.destinations.errors import destination_errors
+
+
+class SnsDestination:
+    """One standard topic."""
+
+    def __init__(self, topic: Arn, aws: Aws) -> None:
+        self._topic = topic
+        self._aws = aws
+
+    async def send(self, document: Document) -> None:
+        """Publish the document, without the records."""
+        client = await self._aws.client("sns", self._topic.region)
+        with destination_errors(self._topic.resource):
+            await client.publish(TopicArn=str(self._topic), Message=document.text())

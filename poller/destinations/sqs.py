@@ -1,0 +1,29 @@
+"""SQS queues as on-failure destinations: one message for each document."""
+
+from mappings.arns import Arn
+from poller.aws import NO_ACCOUNT, Aws
+from poller.core.documents import Document
+from poller.destinations.errors import destination_errors
+
+
+class SqsDestination:
+    """One standard queue."""
+
+    def __init__(self, queue: Arn, aws: Aws) -> None:
+        """Make a destination; the queue is looked up by its name when it is first needed."""
+        self._queue = queue
+        self._aws = aws
+        self._url = ""
+
+    async def send(self, document: Document) -> None:
+        """Send the document, without the records, as a message."""
+        client = await self._aws.client("sqs", self._queue.region)
+        with destination_errors(self._queue.resource):
+            if not self._url:
+                found = await client.get_queue_url(QueueName=self._queue.resource, **self._owner())
+                self._url = found["QueueUrl"]
+            await client.send_message(QueueUrl=self._url, MessageBody=document.text())
+
+    def _owner(self) -> dict[str, str]:
+        account = self._queue.account
+        return {} if account == NO_ACCOUNT else {"QueueOwnerAWSAccountId": account}
