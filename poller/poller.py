@@ -192,7 +192,8 @@ class Poller:
 
     async def _open(self) -> Reader:
         if self._settler.reader is None or self._reopen:
-            self._settler.reader = await self._parts.source.open(self._shard, self._read_to)
+            async with self._parts.surroundings.opening:
+                self._settler.reader = await self._parts.source.open(self._shard, self._read_to)
             self._reopen = False
             self._on_open()
         return self._settler.reader

@@ -19,7 +19,8 @@ class Tempo:
     """Every wait of the loop. A profile chooses one; `settings.py` says why."""
 
     long_poll_s: float = 20.0
-    kinesis: Pace = Pace(busy_s=0.2, idle_s=1.0)  # 5 reads/s/shard; base rate 1/s (semantics 3.3.1)
+    # 5 reads and 2 MiB a second for each shard; base rate 1/s (semantics 3.3.1, 3.3.2).
+    kinesis: Pace = Pace(busy_s=0.2, idle_s=1.0, bytes_per_s=2 * 1024 * 1024)
     dynamodb: Pace = Pace(busy_s=0.0, idle_s=0.25)  # base rate 4/s (semantics 4.4)
     # A queue waits by itself; the pause guards against a server that does not honour WaitTimeSeconds.
     queue: Pace = Pace(busy_s=0.0, idle_s=0.1)

@@ -6,7 +6,7 @@ from functools import partial
 import anyio
 from anyio.abc import TaskGroup
 
-from poller.core.lineage import Absences, plan
+from poller.core.lineage import Absences, covers_the_stream, plan
 from poller.core.records import Position, Shard, Topology
 from poller.errors import LeaseLost, SourceError, StateUnavailable
 from poller.leaseholder import HeldLease, Leaseholder
@@ -71,7 +71,10 @@ class ShardSet:
         except SourceError as error:
             self._parts.meter.problem(f"PROBLEM: {error}")
             return None
-        self._parts.meter.working()
+        if covers_the_stream(topology):
+            self._parts.meter.working()
+        else:
+            self._parts.meter.problem("PROBLEM: the shards that are listed do not cover the stream")
         return topology
 
     async def _follow(self, topology: Topology) -> Sequence[Shard] | None:
@@ -84,6 +87,7 @@ class ShardSet:
                 self._evict(found.forget)
                 await self._leases.forget(found.forget)
             await self._leases.add(found.create, incarnation=topology.incarnation)
+            await self._leases.forget(found.settled)
         except StateUnavailable as error:
             self._parts.meter.checkpoint_failed("", error)
             return None

@@ -2,11 +2,15 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import anyio
 
 from poller.budget import ByteBudget
 from poller.interfaces import Clock
 from poller.waiting import Drain
+
+OPENINGS = 16  # GetShardIterator calls under way at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +22,8 @@ class Surroundings:
     """Draws from [0, 1); spreads waits."""
     drain: Drain
     budget: ByteBudget
+    opening: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(OPENINGS))
+    """Passed by whoever opens a shard: a thousand shards at the start are opened a few at a time."""
 
 
 class SystemClock:

@@ -8,6 +8,9 @@ from poller.core.records import Position, PositionKind, Shard, Topology
 LISTINGS_TO_BELIEVE = 3  # in a row that lack a shard, before it is taken to have left the stream
 
 
+LAST_HASH_KEY = 2**128 - 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownShard:
     """What the state store says of a shard."""
@@ -30,6 +33,8 @@ class Plan:
     """Shards with something left to read whose parents are all finished."""
     vanished: Sequence[str] = ()
     """Shards that left the stream before they were read to their end."""
+    settled: Sequence[str] = ()
+    """Finished shards that left the stream and whose children have begun: nobody will ask for them again."""
 
 
 class Absences:
@@ -50,7 +55,9 @@ class Absences:
         listed = {shard.id for shard in topology.shards}
         current = [k for k in known if k.incarnation == topology.incarnation]
         finished = {k.id for k in current if k.checkpoint.ended}
-        wanted = {k.id: k.parents for k in current} | {s.id: s.parents for s in topology.shards}
+        begun = {k.id for k in current if k.checkpoint.begun}
+        wanted = {s.id: s.parents for s in topology.shards} | {k.id: k.parents for k in current}
+        wanted |= dict.fromkeys(begun, ())  # what has begun asks for its parents no more
         expected = {
             id_ for shard, parents in wanted.items() if shard not in finished for id_ in (shard, *parents)
         }
@@ -87,10 +94,37 @@ def plan(
     readable = [
         shard_id
         for shard_id, checkpoint in checkpoints.items()
-        if not checkpoint.ended and _parents_finished(parents[shard_id], checkpoints, gone)
+        if not checkpoint.ended
+        # What has begun was allowed to: its parents may be forgotten by now.
+        and (checkpoint.begun or _parents_finished(parents[shard_id], checkpoints, gone))
     ]
     vanished = [k.id for k in current.values() if k.id in gone and not k.checkpoint.ended]
-    return Plan(create=create, forget=forget, readable=sorted(readable), vanished=sorted(vanished))
+    listed = {shard.id for shard in topology.shards}
+    awaited = {parent for id_, at in checkpoints.items() if not at.begun for parent in parents[id_]}
+    settled = [id_ for id_, at in checkpoints.items() if at.ended and id_ not in listed | awaited]
+    return Plan(
+        create=create,
+        forget=forget,
+        readable=sorted(readable),
+        vanished=sorted(vanished),
+        settled=sorted(settled),
+    )
+
+
+def covers_the_stream(topology: Topology) -> bool:
+    """Whether the open shards take every hash key: a listing with a hole lacks a shard.
+
+    True for a stream that does not deal records by hash.
+    """
+    ranges = sorted(s.hash_range for s in topology.shards if s.hash_range is not None and not s.closed)
+    if not ranges:
+        return True
+    reached = -1
+    for first, last in ranges:
+        if first > reached + 1:
+            return False
+        reached = max(reached, last)
+    return reached >= LAST_HASH_KEY
 
 
 def _start(shard: Shard, starting: Position) -> Position:

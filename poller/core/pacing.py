@@ -13,8 +13,12 @@ class Pace:
     """While records are available."""
     idle_s: float
     """After a read that found nothing and knows of nothing."""
+    bytes_per_s: float | None = None
+    """Throughput of one shard; reading faster only makes the next reads fail."""
 
     def pause(self, page: Page, elapsed_s: float) -> float:
         """Seconds to wait before the next read, given how long ago this one began."""
         interval = self.busy_s if page.records or page.behind else self.idle_s
+        if self.bytes_per_s is not None:
+            interval = max(interval, page.source_bytes / self.bytes_per_s)
         return max(interval - elapsed_s, 0.0)

@@ -43,6 +43,8 @@ class Page:
     """More is known to be available now: an empty page is not the end of the shard."""
     end_of_shard: bool = False
     """The shard is closed and these are its last records."""
+    source_bytes: int = 0
+    """Size of the page as the source's throughput limit counts it; 0 where there is none."""
 
 
 class PositionKind(StrEnum):
@@ -91,6 +93,11 @@ class Position:
     def ended(self) -> bool:
         return self.kind is PositionKind.SHARD_END
 
+    @property
+    def begun(self) -> bool:
+        """Whether a record of the shard was finished, or there was none."""
+        return self.kind in {PositionKind.AFTER_SEQUENCE_NUMBER, PositionKind.SHARD_END}
+
     def pinned(self) -> "Position":
         """The same place, as it must be found again after a restart."""
         if self.kind is PositionKind.LATEST and self.timestamp is not None:
@@ -119,6 +126,8 @@ class Shard:
     parents: tuple[str, ...] = ()
     closed: bool = False
     """No more records will be written to it; what it holds may still have to be read."""
+    hash_range: tuple[int, int] | None = None
+    """First and last hash key it takes, where the stream deals records by hash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

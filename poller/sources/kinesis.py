@@ -67,6 +67,7 @@ class KinesisReader:
             records=[kinesis_record(record, self._stream, self._shard) for record in answer["Records"]],
             behind=bool(answer.get("MillisBehindLatest")),
             end_of_shard=self._iterator is None,
+            source_bytes=sum(len(record["Data"]) for record in answer["Records"]),
         )
 
     async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:  # noqa: ARG002
@@ -117,7 +118,12 @@ def _shard(entry: Mapping[str, Any]) -> Shard:
         id=entry["ShardId"],
         parents=tuple(parent for parent in parents if parent),
         closed="EndingSequenceNumber" in entry["SequenceNumberRange"],
+        hash_range=_hash_range(entry.get("HashKeyRange")),
     )
+
+
+def _hash_range(entry: Mapping[str, str] | None) -> tuple[int, int] | None:
+    return None if entry is None else (int(entry["StartingHashKey"]), int(entry["EndingHashKey"]))
 
 
 def _iterator_request(after: Position) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from poller.core.lineage import Absences, KnownShard, plan
+from poller.core.lineage import Absences, KnownShard, covers_the_stream, plan
 from poller.core.records import Position, Shard, Topology
 
 HORIZON = Position.trim_horizon()
@@ -105,3 +105,69 @@ def test_a_recreated_stream_starts_over() -> None:
 
     assert list(found.forget) == ["a"]
     assert list(found.create) == [(Shard(id="a"), LATEST)]
+
+
+WHOLE = (0, 2**128 - 1)
+HALF = 2**127
+
+
+def test_a_finished_shard_is_forgotten_once_it_left_the_stream_and_its_children_began() -> None:
+    """Until then its lease holds the children back, or keeps it from being read again."""
+    ended = _known("a", END)
+    waiting = _known("c", HORIZON, "a")
+    begun = _known("c", Position.after("5"), "a")
+
+    assert list(plan(_topology(A, CHILD), [ended, begun], HORIZON).settled) == []
+    assert list(plan(_topology(CHILD), [ended, waiting], HORIZON).settled) == []
+    assert list(plan(_topology(CHILD), [ended, begun], HORIZON).settled) == ["a"]
+
+
+def test_a_child_that_has_begun_is_read_though_its_parents_are_forgotten() -> None:
+    """It was allowed to begin; nothing about them is waited for or counted."""
+    known = [_known("c", Position.after("5"), "a", "b")]
+    absences = Absences()
+
+    assert list(plan(_topology(CHILD), known, HORIZON).readable) == ["c"]
+    assert absences.note(_topology(CHILD), known) == frozenset()
+    assert not absences.unsure
+
+
+def test_thirty_days_of_rotation_leave_a_bounded_number_of_leases() -> None:
+    """A shard every four hours, listed for a day: leases come and go with the listing."""
+    known: list[KnownShard] = []
+    most = 0
+    for number in range(180):
+        listed = [
+            Shard(id=f"s{n:04}", parents=(f"s{n - 1:04}",) if n else (), closed=n < number)
+            for n in range(max(number - 6, 0), number + 1)
+        ]
+        found = plan(_topology(*listed), known, HORIZON, frozenset({f"s{max(number - 7, 0):04}"}))
+        known += [_known(shard.id, at, *shard.parents) for shard, at in found.create]
+        known = [
+            _known(k.id, END if k.id != f"s{number:04}" else Position.after("1"), *k.parents)
+            for k in known
+            if k.id not in found.settled
+        ]
+        most = max(most, len(known))
+
+    assert most <= 9
+
+
+@pytest.mark.parametrize(
+    ("ranges", "covered"),
+    [
+        ([WHOLE], True),
+        ([(0, HALF - 1), (HALF, 2**128 - 1)], True),
+        ([(0, HALF - 1)], False),
+        ([(HALF, 2**128 - 1)], False),
+        ([(0, HALF - 2), (HALF, 2**128 - 1)], False),
+        ([(0, HALF), (5, 2**128 - 1)], True),
+        ([], True),
+    ],
+)
+def test_a_listing_with_a_hole_is_noticed(ranges: list[tuple[int, int]], *, covered: bool) -> None:
+    """Open shards must take every hash key; closed ones take none."""
+    shards = [Shard(id=f"s{n}", hash_range=r) for n, r in enumerate(ranges)]
+    closed = Shard(id="closed", closed=True, hash_range=WHOLE)
+
+    assert covers_the_stream(_topology(*shards, *([closed] if ranges else []))) is covered

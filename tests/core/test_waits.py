@@ -42,6 +42,13 @@ def test_a_busy_shard_is_read_at_the_busy_pace() -> None:
     assert pace.pause(Page(), elapsed_s=0.25) == 0.75
 
 
+def test_a_large_page_is_followed_by_a_pause_for_the_throughput_of_the_shard() -> None:
+    """10 MiB at 2 MiB/s: the next read would fail for five seconds anyway."""
+    pace = Pace(busy_s=0.2, idle_s=1.0, bytes_per_s=2.0)
+
+    assert pace.pause(Page(records=[record(1)], source_bytes=10), elapsed_s=1.0) == 4.0
+
+
 @pytest.mark.parametrize("error", [SourceUnavailable("x"), SourceThrottled("x")], ids=repr)
 def test_passing_errors_back_off_and_keep_the_reader(error: SourceError) -> None:
     """Later and later, up to half a minute."""

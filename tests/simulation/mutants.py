@@ -10,6 +10,7 @@ import poller.core.lineage
 import poller.core.retrying
 import poller.poller
 import poller.shards
+from poller.core.batching import Batch
 from poller.core.discards import Discard
 from poller.core.frontier import Frontier
 from poller.core.leasing import Lease
@@ -18,7 +19,6 @@ from poller.core.outcomes import FunctionError, LostReply, Outcome, Succeeded, T
 from poller.core.records import Page, Position, Record, Topology
 from poller.core.responses import InvalidResponse, failed_items
 from poller.core.retrying import Admission, Now, QueueRetry, StreamRetry, Verdict
-from poller.core.batching import Batch
 from poller.errors import PositionExpired, SourceError, StateUnavailable
 from poller.gates import GroupGate
 from poller.lane import Lane
@@ -63,7 +63,7 @@ async def _report_last(
     gone = () if discard is None else discard.records
     await _resolve(self, (*done, *gone), left, None)
     if discard is not None:
-        self._parts.meter.discarded(self._parts.shard, discard)
+        self._parts.meter.discarded(self._parts.shard, discard, delivered=False)
 
 
 async def _report_never(

@@ -149,8 +149,8 @@ class HistoryMeter(Meter):
         self._clock = clock
         self._history = history
 
-    def discarded(self, shard: str, discard: Discard) -> None:
-        super().discarded(shard, discard)
+    def discarded(self, shard: str, discard: Discard, *, delivered: bool) -> None:
+        super().discarded(shard, discard, delivered=delivered)
         names = tuple(
             read_event(b'{"Records":[' + record.event + b"]}")[0].record for record in discard.records
         )
