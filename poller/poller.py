@@ -18,6 +18,7 @@ from poller.rules import Rules
 from poller.settler import Save, Settler, SettlerParts
 from poller.surroundings import Surroundings
 from poller.telemetry import Meter
+from poller.watch import MEMORY, Watch
 
 RELEASE_LIMIT_S = 5.0
 
@@ -33,6 +34,7 @@ class PollerParts:
     rules: Rules
     gate: Gate
     on_failure: OnFailure | None
+    watch: Watch
     surroundings: Surroundings
     meter: Meter
 
@@ -177,7 +179,8 @@ class Poller:
         await self._hunger()
         budget = self._parts.surroundings.budget
         page_bytes = self._parts.rules.page_bytes
-        await budget.reserve(page_bytes)
+        with self._parts.watch.waiting_for(MEMORY):
+            await budget.reserve(page_bytes)
         try:
             if self._stopping:
                 return Page(), 0.0

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import anyio
+
 from mappings.arns import SourceKind
 from mappings.model import EventSourceMapping
 from poller.core.backoff import Backoff
@@ -22,6 +24,7 @@ from poller.rules import Tempo, rules_for, starting_position
 from poller.shards import ShardSet
 from poller.surroundings import Surroundings
 from poller.telemetry import Log, Meter
+from poller.watch import Watch, WatchedGate, WatchedTarget
 
 # A task that dies of an error nobody foresaw is started again, later and later.
 RESTART = Backoff(1.0, 60.0)
@@ -51,6 +54,7 @@ class Runner:
         self.mapping = mapping
         self.meter = Meter(mapping.label, mapping.event_source.kind.value)
         self.polling = False
+        self._watch = Watch(parts.surroundings.clock, self.meter)
         self._parts = parts
         self._on_polling = on_polling
         self._drain = parts.surroundings.drain
@@ -62,17 +66,24 @@ class Runner:
     async def _run(self) -> None:
         await self._until_target_ready()
         topology = await self._first_listing()
-        if topology is not None:
+        if topology is None:
+            return
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._watch.run, self._drain)
             await self._poll(topology)
+            group.cancel_scope.cancel()
 
     async def _poll(self, topology: Topology) -> None:
         parts = self._parts
         poller_parts = PollerParts(
             mapping=self.mapping.uuid,
             source=parts.source,
-            target=parts.target,
+            target=WatchedTarget(parts.target, self._watch),
+            watch=self._watch,
             rules=rules_for(self.mapping, parts.tempo),
-            gate=GroupGate(self._drain) if self.mapping.event_source.fifo else OpenGate(),
+            gate=WatchedGate(GroupGate(self._drain), self._watch)
+            if self.mapping.event_source.fifo
+            else OpenGate(),
             on_failure=self._on_failure(),
             surroundings=parts.surroundings,
             meter=self.meter,

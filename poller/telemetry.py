@@ -188,6 +188,11 @@ class Meter:
             self._problems[shard] = text
             self._log.warning(Log.MAPPING_PROBLEM, problem=text, shard=shard)
 
+    @property
+    def problems(self) -> Sequence[str]:
+        """What keeps shards, or the whole mapping, from their work now."""
+        return tuple(self._problems.values())
+
     def working(self, *, shard: str = "") -> None:
         """What was a problem of the shard, or of the mapping as a whole, is none any more."""
         problem = self._problems.pop(shard, None)
@@ -202,6 +207,7 @@ class Meter:
 
     def checkpoint_failed(self, shard: str, error: Exception) -> None:
         """The state store did not take a checkpoint; the lane waits."""
+        self.last_processing_result = f"PROBLEM: {error}"
         self._log.warning(Log.CHECKPOINT_FAILED, shard=shard, reason=str(error))
 
     def say(self, event: Log, **fields: object) -> None:

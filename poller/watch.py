@@ -1,0 +1,93 @@
+"""Notices what takes too long and says what it waits for: an enabled lane never stands still in silence."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+
+from poller.core.outcomes import Outcome
+from poller.core.records import Record
+from poller.gates import Gate
+from poller.interfaces import Clock, Invocation, Target
+from poller.telemetry import Meter
+from poller.waiting import Drain
+
+LIMIT_S = 60.0
+LOOK_S = 10.0
+
+FUNCTION = "the function"
+GROUP = "an invocation with the same message group"
+MEMORY = "room in the byte budget"
+_PROBLEM = "PROBLEM: no progress for over a minute: waiting for "
+
+
+class Watch:
+    """The waits of one mapping: since when, and for what."""
+
+    def __init__(self, clock: Clock, meter: Meter) -> None:
+        self._clock = clock
+        self._meter = meter
+        self._numbers = count()
+        self._waits: dict[int, tuple[str, float]] = {}
+
+    @contextmanager
+    def waiting_for(self, reason: str) -> Iterator[None]:
+        """Watch what happens inside."""
+        number = next(self._numbers)
+        self._waits[number] = (reason, self._clock.monotonic())
+        try:
+            yield
+        finally:
+            del self._waits[number]
+
+    async def run(self, drain: Drain) -> None:
+        """Look until draining begins."""
+        while not drain.requested:
+            await drain.sleep(LOOK_S)
+            self._look()
+
+    def _look(self) -> None:
+        limit = self._clock.monotonic() - LIMIT_S
+        overdue = {reason for reason, since in self._waits.values() if since <= limit}
+        for reason in (FUNCTION, GROUP, MEMORY):
+            if reason in overdue:
+                self._meter.problem(_PROBLEM + reason, shard=reason)
+            else:
+                self._meter.working(shard=reason)
+
+
+class WatchedTarget:
+    """A target whose invocations are watched."""
+
+    def __init__(self, target: Target, watch: Watch) -> None:
+        self._target = target
+        self._watch = watch
+
+    async def ready(self) -> bool:
+        """Ask the target."""
+        return await self._target.ready()
+
+    async def invoke(self, invocation: Invocation) -> Outcome:
+        """Invoke the target."""
+        with self._watch.waiting_for(FUNCTION):
+            return await self._target.invoke(invocation)
+
+    async def close(self) -> None:
+        """Close the target."""
+        await self._target.close()
+
+
+class WatchedGate:
+    """A gate whose queue is watched."""
+
+    def __init__(self, gate: Gate, watch: Watch) -> None:
+        self._gate = gate
+        self._watch = watch
+
+    async def enter(self, records: Sequence[Record]) -> bool:
+        """Pass the gate."""
+        with self._watch.waiting_for(GROUP):
+            return await self._gate.enter(records)
+
+    def leave(self, records: Sequence[Record]) -> None:
+        """Leave the gate."""
+        self._gate.leave(records)
