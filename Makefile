@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SEEDS ?= 10000
 ROUNDS ?= 100
 
-.PHONY: help setup demo test check simulate kill mutants fix lock
+.PHONY: help setup demo test check simulate kill mutants test-slow fix lock
 
 help:
 	@echo "make demo   run the main job on an embedded AWS-compatible server"
@@ -14,6 +14,7 @@ help:
 	@echo "make simulate SEEDS=n   the worker in virtual time under n seeded fault plans"
 	@echo "make kill ROUNDS=n      real processes, killed at random moments"
 	@echo "make mutants            seeded faults in our own code, each caught by the simulation"
+	@echo "make test-slow          iterators that take five minutes to expire, on a real server"
 	@echo "make fix    let ruff repair what it can"
 	@echo "make lock   resolve requirements.lock again (needs uv)"
 
@@ -43,8 +44,11 @@ simulate: setup
 kill: setup
 	$(BIN)/python -m tests.kill $(ROUNDS)
 
+test-slow: setup
+	TEST_SERVERS_SLOW=1 $(BIN)/pytest tests/servers
+
 mutants: setup
-	$(BIN)/python -m tests.simulation.mutation
+	$(BIN)/python -m tests.simulation.mutation --jobs 2
 
 fix: setup
 	$(BIN)/ruff check --fix .

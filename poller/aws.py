@@ -1,7 +1,8 @@
 """One AWS session: clients per service and region, and what their errors mean."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
+from email.utils import parsedate_to_datetime
 from typing import Any, Self
 
 import aiohttp
@@ -115,6 +116,15 @@ class Aws:
 def error_code(error: ClientError) -> str:
     """The service's own word for an error."""
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def server_time(answer: Mapping[str, Any]) -> float | None:
+    """The service's clock when it gave an answer, epoch seconds; whole seconds, rounded down."""
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    try:
+        return None if date is None else parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return None
 
 
 @contextmanager

@@ -138,6 +138,9 @@ class Lane:
             await parts.resolve((), admission.left, admission.discard)
             if admission.deliver is None:
                 return None
+            if parts.surroundings.drain.requested:
+                self._interrupted += admission.deliver.records
+                return None
             admission = parts.policy.admit(admission.deliver, self._now())
         return admission.deliver
 

@@ -7,7 +7,7 @@ import anyio
 
 from poller.core.batching import Batcher
 from poller.core.lanes import split
-from poller.core.records import Page, Position, Record, Shard, without_repeats
+from poller.core.records import Page, Position, PositionKind, Record, Shard, without_repeats
 from poller.core.recovery import react
 from poller.discarder import Discarder, OnFailure
 from poller.errors import LeaseLost, SourceError
@@ -53,6 +53,7 @@ class Poller:
     ) -> None:
         self._parts = parts
         self._shard = shard
+        self._closed = shard.closed
         self._read_to = start
         self._on_open = on_open
         self._drain = parts.surroundings.drain
@@ -115,6 +116,10 @@ class Poller:
         """What was not read has left the stream: report it, deliver what is there, and end the shard."""
         self._vanished = True
         self._changed.set()
+
+    def close(self) -> None:
+        """The stream lists the shard as closed: nothing more is written to it."""
+        self._closed = True
 
     async def run(self) -> bool:
         """Read until the end of the shard, until retired, or until draining begins.
@@ -202,9 +207,18 @@ class Poller:
         return self._settler.reader
 
     async def _hunger(self) -> None:
-        """Wait until a lane wants records."""
-        while not self._stopping and not any(lane.room for lane in self._lanes):
+        """Wait until a lane wants records, and the shard does not hold too much already.
+
+        With several lanes one that is stuck gathers what belongs to it while the others go on; it must not
+        take the memory of other shards.
+        """
+        while not self._stopping and not self._hungry:
             await self._changed.wait()
+
+    @property
+    def _hungry(self) -> bool:
+        full = self._settler.held_bytes >= self._parts.rules.open_bytes
+        return not full and any(lane.room for lane in self._lanes)
 
     def _limit(self) -> int:
         """A queue's message is invisible to others from its receive on: ask for no more than can be used."""
@@ -253,7 +267,9 @@ class Poller:
         self._reopen = self._reopen or reaction.reopen
         # A later LATEST would be another place: what was asked for first stays what is meant.
         self._read_to = self._read_to.pinned()
-        if reaction.trimmed:
+        if reaction.trimmed and self._closed and self._read_to.kind is PositionKind.TRIM_HORIZON:
+            self._vanished = True  # all it held is trimmed, and nothing more will come (semantics 3.1.6)
+        elif reaction.trimmed:
             self._parts.meter.trimmed(self._shard.id, self._read_to)
             self._read_to = Position.trim_horizon()
         await self._drain.sleep(reaction.delay_s)

@@ -55,6 +55,8 @@ class Rules:
     """Most records one read may ask for."""
     page_bytes: int
     """Bytes to keep free for the page that is being read."""
+    open_bytes: int
+    """Bytes of unresolved records of one shard beyond which it is not read."""
     long_poll_s: float
     pace: Pace
     patience: Patience
@@ -70,6 +72,8 @@ _PAGE_LIMITS = {SourceKind.SQS: 10, SourceKind.KINESIS: 10_000, SourceKind.DYNAM
 # Largest page: 10 MiB and 1 MB, a third more as base64. An open long poll mostly waits for nothing: to keep
 # room for ten large messages in each would leave no room for those that are there.
 _PAGE_BYTES = {SourceKind.SQS: 0, SourceKind.KINESIS: 14 * 1024 * 1024, SourceKind.DYNAMODB: 1_400_000}
+# A quarter of the default byte budget: one shard that is stuck leaves the rest to the others.
+_OPEN_BYTES = 16 * 1024 * 1024
 # A consumer's records are pushed: reading is waiting, and a pause only keeps from asking again at once.
 _PUSHED = Pace(busy_s=0.0, idle_s=0.2)
 
@@ -84,6 +88,7 @@ def rules_for(mapping: EventSourceMapping, tempo: Tempo) -> Rules:
         prefetch=not is_queue,
         page_limit=_PAGE_LIMITS[kind],
         page_bytes=0 if pushed else _PAGE_BYTES[kind],
+        open_bytes=_OPEN_BYTES,
         long_poll_s=tempo.long_poll_s if is_queue else 0.0,
         pace=_PUSHED if pushed else _pace(kind, tempo),
         patience=tempo.patience,

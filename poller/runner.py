@@ -102,12 +102,17 @@ class Runner:
         shards = ShardSet(
             poller_parts,
             leases=Leaseholder(parts.leases, mapping=self.mapping.uuid, owner=parts.owner),
-            starting=starting_position(self.mapping, parts.surroundings.clock.wall()),
+            starting=starting_position(self.mapping, self._now(topology)),
             discovery_s=parts.tempo.discovery_s,
             on_open=self._opened,
             supervise=self._supervise,
         )
         await shards.run(topology)
+
+    def _now(self, topology: Topology) -> float:
+        """The time LATEST is pinned to: the service's own clock, so that ours may be wrong."""
+        wall = self._parts.surroundings.clock.wall()
+        return wall if topology.server_time is None else topology.server_time
 
     def _on_failure(self) -> OnFailure | None:
         destination = self._parts.destination

@@ -43,6 +43,11 @@ class Settler:
         self._held_bytes = 0
         self._saving = anyio.Lock()
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of records that were admitted and are not resolved."""
+        return self._held_bytes
+
     def admit(self, records: Sequence[Record]) -> None:
         """Records were read."""
         self._hold(sum(record.size for record in records))

@@ -97,6 +97,9 @@ class ShardSet:
             if shard_id in self._pollers:
                 self._pollers[shard_id].vanish()
         listed = {shard.id: shard for shard in topology.shards}
+        for shard_id, poller in self._pollers.items():
+            if shard_id in listed and listed[shard_id].closed:
+                poller.close()
         fresh = [shard_id for shard_id in found.readable if shard_id not in self._reading]
         self._reading.update(fresh)
         self._unopened.update(fresh)
@@ -115,6 +118,7 @@ class ShardSet:
             ended = await self._poll(shard, lease)
         except* LeaseLost:
             self._parts.meter.say(Log.LEASE_LOST, shard=shard.id)
+            self._parts.meter.working(shard=shard.id)  # its problems are no longer ours
             ended = False
         if ended:
             self._parts.meter.say(Log.SHARD_ENDED, shard=shard.id)

@@ -46,6 +46,7 @@ class Absences:
     def __init__(self) -> None:
         self._incarnation = ""
         self._counts: dict[str, int] = {}
+        self._finished: frozenset[str] = frozenset()
 
     def note(self, topology: Topology, known: Sequence[KnownShard]) -> frozenset[str]:
         """Take a listing in; the shards that are believed to have left the stream."""
@@ -54,20 +55,23 @@ class Absences:
             self._counts = {}
         listed = {shard.id for shard in topology.shards}
         current = [k for k in known if k.incarnation == topology.incarnation]
-        finished = {k.id for k in current if k.checkpoint.ended}
+        finished = frozenset(k.id for k in current if k.checkpoint.ended)
         begun = {k.id for k in current if k.checkpoint.begun}
         wanted = {s.id: s.parents for s in topology.shards} | {k.id: k.parents for k in current}
         wanted |= dict.fromkeys(begun, ())  # what has begun asks for its parents no more
         expected = {
             id_ for shard, parents in wanted.items() if shard not in finished for id_ in (shard, *parents)
         }
-        self._counts = {id_: self._counts.get(id_, 0) + 1 for id_ in expected - listed - finished}
+        self._finished = finished
+        self._counts = {id_: self._counts.get(id_, 0) + 1 for id_ in (expected | finished) - listed}
         return frozenset(id_ for id_, count in self._counts.items() if count >= LISTINGS_TO_BELIEVE)
 
     @property
     def unsure(self) -> bool:
-        """Whether another listing is needed soon."""
-        return any(count < LISTINGS_TO_BELIEVE for count in self._counts.values())
+        """Whether another listing is needed soon; to forget what is finished is never urgent."""
+        return any(
+            count < LISTINGS_TO_BELIEVE for id_, count in self._counts.items() if id_ not in self._finished
+        )
 
 
 def plan(
@@ -99,9 +103,9 @@ def plan(
         and (checkpoint.begun or _parents_finished(parents[shard_id], checkpoints, gone))
     ]
     vanished = [k.id for k in current.values() if k.id in gone and not k.checkpoint.ended]
-    listed = {shard.id for shard in topology.shards}
     awaited = {parent for id_, at in checkpoints.items() if not at.begun for parent in parents[id_]}
-    settled = [id_ for id_, at in checkpoints.items() if at.ended and id_ not in listed | awaited]
+    # One listing that leaves a shard out must not make it new: it would be read from its beginning again.
+    settled = [id_ for id_, at in checkpoints.items() if at.ended and id_ in gone and id_ not in awaited]
     return Plan(
         create=create,
         forget=forget,

@@ -137,6 +137,8 @@ class Topology:
     incarnation: str
     """Tells a source from a later one of the same name (creation time, stream label)."""
     shards: tuple[Shard, ...]
+    server_time: float | None = None
+    """The service's clock when it answered, epoch seconds; None where it does not say."""
 
 
 def without_repeats(records: Sequence[Record]) -> tuple[Sequence[Record], Sequence[Record]]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mappings.arns import EventSource
-from poller.aws import Aws, source_errors
+from poller.aws import Aws, server_time, source_errors
 from poller.core.payload import encode_json
 from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
 
@@ -28,7 +28,11 @@ class DynamoDbSource:
             shards += [_shard(entry) for entry in description["Shards"]]
             last = description.get("LastEvaluatedShardId")
             if not last:
-                return Topology(incarnation=self._stream.stream_label or "", shards=tuple(shards))
+                return Topology(
+                    incarnation=self._stream.stream_label or "",
+                    shards=tuple(shards),
+                    server_time=server_time(answer),
+                )
             start = {"ExclusiveStartShardId": last}
 
     async def open(self, shard: Shard, after: Position) -> "DynamoDbReader":
@@ -78,8 +82,11 @@ class DynamoDbReader:
     def _wanted(self, record: Mapping[str, Any]) -> bool:
         if self._not_before is None:
             return True
-        # Creation times are whole seconds: one in the second of the pin may have come after it.
-        return _created_at(record) >= int(self._not_before)
+        # Creation times are rounded down, to the second by AWS and to the minute by DynamoDB Local: a record
+        # in the second or minute of the pin may have come after it.
+        created = int(_created_at(record))
+        unit = 60 if created % 60 == 0 else 1
+        return created >= self._not_before // unit * unit
 
     def _record(self, record: Mapping[str, Any]) -> Record:
         change = record["dynamodb"]

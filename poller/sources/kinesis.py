@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mappings.arns import EventSource
-from poller.aws import NO_ACCOUNT, Aws, source_errors
+from poller.aws import NO_ACCOUNT, Aws, server_time, source_errors
 from poller.core.payload import encode_json
 from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
 
@@ -31,7 +31,11 @@ class KinesisSource:
                 page = await client.list_shards(NextToken=token)
                 shards += [_shard(entry) for entry in page["Shards"]]
         created = summary["StreamDescriptionSummary"]["StreamCreationTimestamp"]
-        return Topology(incarnation=str(int(created.timestamp() * 1000)), shards=tuple(shards))
+        return Topology(
+            incarnation=str(int(created.timestamp() * 1000)),
+            shards=tuple(shards),
+            server_time=server_time(summary),
+        )
 
     async def open(self, shard: Shard, after: Position) -> "KinesisReader":
         """Get an iterator at a position."""

@@ -169,7 +169,7 @@ def test_latest_skips_what_was_there_and_misses_nothing_after_ready(moto: Moto, 
     """Also when the process is killed before the first record and started again."""
     stream, arn = moto.stream(2)
     _put(moto, stream, 50)
-    time.sleep(0.1)  # the pin is a time: what is older than the start must also be so by the clock
+    time.sleep(1.1)  # the pin is a whole second of the server's clock: what is older must be so by it
     run.write_file({"f": _handler("keep")}, [_mapping(arn, StartingPosition="LATEST")])
     process = run.start()
     process.send_signal(signal.SIGKILL)

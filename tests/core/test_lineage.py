@@ -118,8 +118,22 @@ def test_a_finished_shard_is_forgotten_once_it_left_the_stream_and_its_children_
     begun = _known("c", Position.after("5"), "a")
 
     assert list(plan(_topology(A, CHILD), [ended, begun], HORIZON).settled) == []
-    assert list(plan(_topology(CHILD), [ended, waiting], HORIZON).settled) == []
-    assert list(plan(_topology(CHILD), [ended, begun], HORIZON).settled) == ["a"]
+    assert list(plan(_topology(CHILD), [ended, waiting], HORIZON, {"a"}).settled) == []
+    assert list(plan(_topology(CHILD), [ended, begun], HORIZON, {"a"}).settled) == ["a"]
+
+
+def test_a_finished_shard_is_not_forgotten_for_one_listing_that_lacks_it() -> None:
+    """Listed again, it would be new, and be read from its beginning; and there is no hurry."""
+    known = [_known("a", END), _known("c", Position.after("5"), "a")]
+    absences = Absences()
+
+    settled = []
+    for _ in range(3):
+        gone = absences.note(_topology(CHILD), known)
+        settled.append(list(plan(_topology(CHILD), known, HORIZON, gone).settled))
+        assert not absences.unsure
+
+    assert settled == [[], [], ["a"]]
 
 
 def test_a_child_that_has_begun_is_read_though_its_parents_are_forgotten() -> None:

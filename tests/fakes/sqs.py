@@ -65,8 +65,7 @@ class FakeQueue:
         self._number = 0
         self._arrival = anyio.Event()
         self._orphans: list[tuple[float, int, float]] = []
-        """Long polls whose process is gone: until when each waits on, for how many messages, and how long these
-        are then hidden."""
+        """Long polls whose process is gone: until when each waits, for how many messages, hidden how long."""
 
     @property
     def place(self) -> str:

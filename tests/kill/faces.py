@@ -225,5 +225,3 @@ def _dynamodb_record(record: Record) -> Json:
         "awsRegion": "us-east-1",
         "dynamodb": change,
     }
-
-

@@ -111,9 +111,7 @@ def mapping_file(plan: WorldPlan, functions: Mapping[str, str]) -> str:
         else {"url": functions[s.place], "timeout": FUNCTION_TIMEOUT_S}
         for s in plan.sources
     }
-    mappings = [
-        {"EventSourceArn": s.arn, "FunctionName": s.place, **s.options} for s in plan.sources
-    ]
+    mappings = [{"EventSourceArn": s.arn, "FunctionName": s.place, **s.options} for s in plan.sources]
     return yaml.safe_dump({"functions": defined, "mappings": mappings})
 
 

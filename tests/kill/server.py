@@ -10,7 +10,15 @@ from collections.abc import Awaitable, Callable, Mapping
 import orjson
 from aiohttp import web
 
-from poller.core.outcomes import FunctionError, LostReply, Outcome, Succeeded, Throttled, TooLarge, Unreachable
+from poller.core.outcomes import (
+    FunctionError,
+    LostReply,
+    Outcome,
+    Succeeded,
+    Throttled,
+    TooLarge,
+    Unreachable,
+)
 from poller.errors import (
     IteratorExpired,
     PositionExpired,

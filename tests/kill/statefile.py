@@ -100,9 +100,7 @@ class StateFile:
             if before is None:
                 added = "TRIM_HORIZON" if lease.epoch else position
                 yield LeaseAdded(at, mapping, process, shard, lease.incarnation, added)
-                before = Lease(
-                    mapping=mapping, shard=shard, incarnation="", checkpoint=Position.parse(added)
-                )
+                before = Lease(mapping=mapping, shard=shard, incarnation="", checkpoint=Position.parse(added))
             if lease.epoch > before.epoch:
                 yield LeaseTaken(at, mapping, process, shard, lease.epoch)
             if position != str(before.checkpoint):

@@ -1,10 +1,12 @@
 """How a stream is read and delivered, over in-memory seams and in virtual time."""
 
 from functools import partial
+from typing import Any
 
 import anyio
 import pytest
 
+from poller.core.leasing import Lease
 from poller.core.outcomes import FunctionError, Outcome, Succeeded, Throttled
 from poller.core.records import Page, Position, Shard
 from poller.errors import IteratorExpired, PositionExpired, SourceError, SourceThrottled, StateUnavailable
@@ -255,6 +257,26 @@ def test_trimmed_records_are_reported_and_reading_goes_on() -> None:
     in_virtual_time(play)
 
 
+def test_a_closed_shard_that_was_trimmed_whole_is_passed_over_for_its_children() -> None:
+    """Its horizon is trimmed too: it is reported once, and nobody waits for it."""
+
+    async def play() -> None:
+        stream = Troubled(*(PositionExpired("trimmed") for _ in range(3)))
+        stream.put("shard-0", "lost")
+        stream.split("shard-0", "child")
+        stream.put("child", "kept")
+        function = Function()
+        store = MemoryLeaseStore()
+        mapping = stream_mapping()
+        async with playing(mapping, stream, function.target, leases=store):
+            await eventually(lambda: function.seen == ["kept"], within_s=300)
+
+        ended = {lease.shard for lease in await store.list(mapping.uuid) if lease.checkpoint.ended}
+        assert ended == {"shard-0"}
+
+    in_virtual_time(play)
+
+
 def test_throttled_reads_back_off_and_are_no_failure_of_a_batch() -> None:
     """They only take time."""
 
@@ -275,10 +297,10 @@ class _FullDisk(MemoryLeaseStore):
 
     full = True
 
-    async def checkpoint(self, lease, position):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    async def checkpoint(self, lease: Lease, *progress: Any) -> Lease:
         if self.full:
             raise StateUnavailable("disk full")
-        return await super().checkpoint(lease, position)
+        return await super().checkpoint(lease, *progress)
 
 
 def test_a_lane_goes_no_further_while_its_checkpoint_is_refused() -> None:

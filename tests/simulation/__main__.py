@@ -35,10 +35,14 @@ def _run_many(seeds: Sequence[int], jobs: int) -> int:
     for report in check_seeds(seeds, jobs=jobs):
         total.add(report)
         for seed, violations in report.failures.items():
-            _say(f"seed {seed}: {violations[0]}" + (f" and {len(violations) - 1} more" * (len(violations) > 1)))
+            _say(
+                f"seed {seed}: {violations[0]}" + (f" and {len(violations) - 1} more" * (len(violations) > 1))
+            )
     wall_s = time.monotonic() - began
     _say(table(total.reach))
-    _say(f"never met: {', '.join(f'{kind} while {phase}' for kind, phase in unreached(total.reach)) or 'none'}")
+    _say(
+        f"never met: {', '.join(f'{kind} while {phase}' for kind, phase in unreached(total.reach)) or 'none'}"
+    )
     _say(
         f"commit {_commit()}: {total.runs} seeds, {total.virtual_s / 3600:.1f} virtual hours, "
         f"{wall_s:.0f} s, {total.runs / wall_s:.0f} seeds/s, {len(total.failures)} with violations"
@@ -76,7 +80,9 @@ def _line(event: Event) -> str:
 
 
 def _commit() -> str:
-    shown = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    shown = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
     return shown.stdout.strip() or "unknown"
 
 

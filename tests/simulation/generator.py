@@ -159,15 +159,15 @@ def _starting(chance: random.Random, kind: SourceKind) -> StartingPosition:
     return chance.choice(positions)
 
 
-def _faults(
-    chance: random.Random, mappings: Sequence[MappingPlan], heal_at: float
-) -> tuple[Fault, ...]:
+def _faults(chance: random.Random, mappings: Sequence[MappingPlan], heal_at: float) -> tuple[Fault, ...]:
     if chance.random() < 0.1:
         return ()
     faults: list[Fault] = []
     for plan in mappings:
         kinds = FAULTS[plan.kind]
-        faults += [_fault(chance, chance.choice(kinds), plan.name, heal_at) for _ in range(chance.randint(0, 6))]
+        faults += [
+            _fault(chance, chance.choice(kinds), plan.name, heal_at) for _ in range(chance.randint(0, 6))
+        ]
     for _ in range(chance.choice((0, 0, 1, 2))):
         faults.append(_fault(chance, chance.choice(STATE_FAULTS), "state", heal_at))
     # LATEST is pinned to the poller's own wall clock, which must then be right.

@@ -34,9 +34,11 @@ INVARIANTS = {
     "drain late": "I16",
     "not released": "I16",
 }
-"""Which invariant a violation breaks (faults.md section 0). Not judged: I10 beyond correctness (no figures in
-virtual time), I13 (there is no control plane yet), I14 (nothing is logged in a simulation). I15 shows as any other
-when the poller's wall clock jumps."""
+"""Which invariant a violation breaks (faults.md section 0).
+
+Not judged: I10 beyond correctness (virtual time gives no figures), I13 (there is no control plane yet) and
+I14 (a simulation logs nothing). I15 shows as any of these when the poller's wall clock jumps.
+"""
 
 
 class Violation(NamedTuple):

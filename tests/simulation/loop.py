@@ -48,7 +48,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._moment_began = 0
         self._chance = random.Random(repr(seed))
         self._numbers = count(1)
-        self.set_task_factory(self._numbered)
+        self.set_task_factory(self._numbered)  # type: ignore[arg-type]  # typeshed wants any Future
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""

@@ -1,4 +1,4 @@
-"""`python -m tests.simulation.mutation`: finds for each mutant the first seed that tells it from the real code."""
+"""`python -m tests.simulation.mutation`: finds for each mutant the first seed that shows it."""
 
 import argparse
 import multiprocessing
@@ -13,7 +13,8 @@ LIMIT = 1000  # seeds
 TABLE = Path(__file__).with_name("mutants.md")
 _HEAD = """# Mutants
 
-Faults in our own code, and the first seed whose run shows each. Written by `python -m tests.simulation.mutation`.
+Faults planted in our own code, and how many seeds are needed to find each.
+Written by `python -m tests.simulation.mutation`.
 
 | mutant | seeds needed | violation | invariant |
 |---|---|---|---|
@@ -50,7 +51,9 @@ def main() -> int:
     with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
         found = pool.map(first_catch, MUTANTS, chunksize=1)
     rows = [
-        f"| {name} | {seed + 1} | {kind} | {INVARIANTS[kind]} |" for name, seed, kind in found if kind is not None
+        f"| {name} | {seed + 1} | {kind} | {INVARIANTS[kind]} |"
+        for name, seed, kind in found
+        if kind is not None
     ]
     TABLE.write_text(_HEAD + "\n".join(rows) + "\n")
     alive = [name for name, _, kind in found if kind is None]

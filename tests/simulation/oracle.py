@@ -63,7 +63,7 @@ def _nothing_hinders(scenario: Scenario) -> bool:
 
 
 def _bound(scenario: Scenario) -> int:
-    """The budget or one page, whichever is more, and messages: no room is kept for those of open long polls."""
+    """The budget or one page, whichever is more, and messages: long polls keep no room for theirs."""
     queues = [plan for plan in scenario.mappings if plan.kind is SourceKind.SQS]
     page = max((rules_for(plan.mapping, scenario.tempo).page_bytes for plan in scenario.mappings), default=0)
     messages = 2 * sum(len(plan.writes) for plan in queues)
@@ -72,5 +72,3 @@ def _bound(scenario: Scenario) -> int:
 
 def _wall_jumps(scenario: Scenario) -> bool:
     return any(fault.kind is FaultKind.WALL_JUMP for fault in scenario.faults)
-
-

@@ -79,7 +79,7 @@ class QueueOracle:
         self._excused_at = -1.0
         self._restarted_at = -1.0
 
-    def see(self, event: Event) -> Iterator[Violation]:
+    def see(self, event: Event) -> Iterator[Violation]:  # noqa: C901, PLR0912  # a case for each kind of event
         """Take an event in."""
         match event:
             case Produced():
@@ -254,8 +254,12 @@ class QueueOracle:
         message = self._messages[event.record]
         message.gone = True
         excused = (
-            message.attempted or message.untold or self._lives.killed or self._lives.draining or
-            self._excused_at >= 0 or self._restarted_at >= 0
+            message.attempted
+            or message.untold
+            or self._lives.killed
+            or self._lives.draining
+            or self._excused_at >= 0
+            or self._restarted_at >= 0
         )
         if not excused:
             yield Violation("dead-lettered untried", event.at, message.name)

@@ -1,6 +1,6 @@
 """What a run consists of: mappings, what is written to their sources, faults, and the lives of the poller."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -73,7 +73,7 @@ class MappingPlan:
 
     @property
     def receive_visibility_s(self) -> float | None:
-        """What a source asks for with each receive: SqsSource has the same from the mapping and its function."""
+        """What a receive asks for: SqsSource takes the same from the mapping and its function."""
         return receive_visibility_s(
             queue_s=self.visibility_timeout_s,
             window_s=float(self.mapping.maximum_batching_window_in_seconds),
@@ -103,6 +103,6 @@ class Scenario:
     """When faults end and functions are cured; the last life goes on until all is finished."""
     kill_at_step: int | None = None
     """Kill the first process right before this step of the loop, counted from its start."""
-    tempo: Tempo = Tempo()
+    tempo: Tempo = field(default_factory=Tempo)
     byte_budget: int = 64 * 1024 * 1024
     drain_timeout_s: float = 90.0

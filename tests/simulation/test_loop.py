@@ -5,11 +5,10 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import anyio
-import anyio.to_thread
+import anyio.lowlevel
 import pytest
 
 from tests.simulation.loop import Deadlock, HotLoop, VirtualLoop
-
 
 T = TypeVar("T")
 
@@ -67,7 +66,7 @@ def test_a_hot_loop_is_reported() -> None:
 
     async def main() -> None:
         while True:
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
 
     with pytest.raises(HotLoop):
         run(main)

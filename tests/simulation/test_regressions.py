@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.faults import Fault, FaultKind
 from tests.simulation.oracle import judge
 from tests.simulation.scenario import End, Life, MappingPlan, Scenario
-from tests.simulation.stages import DYNAMODB, KINESIS, TEMPO, stream_plan
+from tests.simulation.stages import DYNAMODB, KINESIS, TEMPO, queue_plan, stream_plan
 from tests.simulation.world import run
 
 EARLY = (0.0, 0.1, 0.2, 1.0, 2.0, 3.0)
@@ -24,7 +24,12 @@ def state(kind: FaultKind, chance: float) -> Fault:
 
 
 def violations(
-    seed: int, plan: MappingPlan, faults: Sequence[Fault], *, lives: Sequence[Life] = (), start_at: float = 0.0
+    seed: int,
+    plan: MappingPlan,
+    faults: Sequence[Fault],
+    *,
+    lives: Sequence[Life] = (),
+    start_at: float = 0.0,
 ) -> list[str]:
     """What is wrong with a run."""
     scenario = Scenario(
@@ -91,3 +96,12 @@ def test_records_that_grow_too_old_while_others_are_discarded_are_discarded_too(
     slow = Fault(kind=FaultKind.STATE_SLOW, place="state", start=6.2)
 
     assert violations(seed, plan, [slow], start_at=6.0) == []
+
+
+@pytest.mark.parametrize("seed", [8, 18, 23, 39])
+def test_a_poller_that_falls_while_it_releases_holds_no_bytes(seed: int) -> None:
+    """Whatever goes wrong, what it held is given back to the budget."""
+    plan = queue_plan(*(number * 0.05 for number in range(60)))
+    bugs = Fault(kind=FaultKind.SOURCE_BUG, place="m0", chance=0.3)
+
+    assert violations(seed, plan, [bugs]) == []

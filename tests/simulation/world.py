@@ -6,6 +6,7 @@ import random
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 import structlog
@@ -81,9 +82,7 @@ class _World:
         self._clock = LoopClock()  # of the fakes: always right
         self._poller_clock = LoopClock()
         scenario = self._scenario
-        self._faults = Faults(
-            scenario.faults, seed=scenario.seed, clock=self._clock, history=self._history
-        )
+        self._faults = Faults(scenario.faults, seed=scenario.seed, clock=self._clock, history=self._history)
         for plan in scenario.mappings:
             self._build(plan)
         async with anyio.create_task_group() as everything:
@@ -166,16 +165,14 @@ class _World:
     async def _play(self) -> None:
         """Write records and let things happen, each at its time."""
         scenario = self._scenario
-        script: list[tuple[float, int, Callable[[], None]]] = []
-        for plan in scenario.mappings:
-            for write in plan.writes:
-                script.append(
-                    (write.at, len(script), lambda p=plan.name, w=write: self._put(p, w.record, w.key))
-                )
-        for fault in scenario.faults:
-            if fault.kind in HAPPENINGS:
-                script.append((fault.start, len(script), lambda f=fault: self._happen(f)))
-        for at, _, action in sorted(script, key=lambda entry: entry[:2]):
+        script: list[tuple[float, Callable[[], None]]] = [
+            (write.at, partial(self._put, plan.name, write.record, write.key))
+            for plan in scenario.mappings
+            for write in plan.writes
+        ]
+        happenings = [fault for fault in scenario.faults if fault.kind in HAPPENINGS]
+        script += [(fault.start, partial(self._happen, fault)) for fault in happenings]
+        for at, action in sorted(script, key=lambda entry: entry[0]):
             await self._until(at)
             action()
 
@@ -238,7 +235,9 @@ class _World:
         self._heal()
         everything.start_soon(self._write_last_words)
         deadline = self._clock.monotonic() + PATIENCE_S
-        while self._clock.monotonic() < deadline and not (self._finished() and not process.problems()):
+        while self._clock.monotonic() < deadline:
+            if self._finished() and not process.problems():
+                break
             await anyio.sleep(1.0)
         self._history.add(Quiet(self._clock.monotonic(), self._finished(), process.problems()))
         process.drain()
