@@ -47,6 +47,7 @@ class Lane:
         self._offered = parts.surroundings.drain.signal()
         self._busy = False
         self._closing = False
+        self._halted = False
         self._interrupted: list[Record] = []
 
     @property
@@ -75,6 +76,15 @@ class Lane:
         """Messages gathered earlier that came again among these; they are gathered no more."""
         return self._batcher.drop_repeated(records)
 
+    def halt(self) -> None:
+        """Begin no delivery any more; what is there is left over."""
+        self._halted = True
+        self._offered.set()
+
+    @property
+    def _stopping(self) -> bool:
+        return self._halted or self._parts.surroundings.drain.requested
+
     def close(self) -> None:
         """No more records will come: deliver what is there and end."""
         self._closing = True
@@ -86,7 +96,7 @@ class Lane:
 
     async def run(self) -> None:
         """Deliver until closed and empty, or until draining begins."""
-        while not self._parts.surroundings.drain.requested:
+        while not self._stopping:
             batch = self._batcher.take(self._monotonic(), flush=self._closing)
             if batch is not None:
                 await self._deliver_to_the_end(batch)
@@ -98,7 +108,7 @@ class Lane:
     async def _deliver_to_the_end(self, batch: Batch) -> None:
         self._busy = True
         work = deque((batch,))
-        while work and not self._parts.surroundings.drain.requested:
+        while work and not self._stopping:
             delay_s = await self._deliver(work)
             if work:
                 await self._parts.surroundings.drain.sleep(delay_s)
@@ -138,7 +148,7 @@ class Lane:
             await parts.resolve((), admission.left, admission.discard)
             if admission.deliver is None:
                 return None
-            if parts.surroundings.drain.requested:
+            if self._stopping:
                 self._interrupted += admission.deliver.records
                 return None
             admission = parts.policy.admit(admission.deliver, self._now())

@@ -21,6 +21,7 @@ from poller.telemetry import Meter
 from poller.watch import MEMORY, Watch
 
 RELEASE_LIMIT_S = 5.0
+TRIMS_TO_BELIEVE = 3  # in a row, each at a fresh horizon, before a closed shard is taken for empty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,7 @@ class Poller:
         self._retired = False
         self._evicted = False
         self._vanished = False
+        self._trimmed_in_a_row = 0
         self._reopen = True
         self._settler = Settler(
             SettlerParts(
@@ -110,6 +112,8 @@ class Poller:
     def evict(self) -> None:
         """Stop without finishing: the shard belongs to a stream that is no more."""
         self._evicted = True
+        for lane in self._lanes:
+            lane.halt()
         self._changed.set()
 
     def vanish(self) -> None:
@@ -167,7 +171,7 @@ class Poller:
                 failures += 1
                 await self._recover(error, failures)
                 continue
-            failures = 0
+            failures = self._trimmed_in_a_row = 0
             self._parts.meter.working(shard=self._shard.id)
             await self._take_in(page)
             if page.end_of_shard:
@@ -267,9 +271,14 @@ class Poller:
         self._reopen = self._reopen or reaction.reopen
         # A later LATEST would be another place: what was asked for first stays what is meant.
         self._read_to = self._read_to.pinned()
-        if reaction.trimmed and self._closed and self._read_to.kind is PositionKind.TRIM_HORIZON:
-            self._vanished = True  # all it held is trimmed, and nothing more will come (semantics 3.1.6)
-        elif reaction.trimmed:
-            self._parts.meter.trimmed(self._shard.id, self._read_to)
+        if reaction.trimmed:
+            self._trimmed_in_a_row += 1
+            # One error may be of an iterator from before the trim; the horizon itself is asked for anew.
+            at_horizon = self._read_to.kind is PositionKind.TRIM_HORIZON
+            if self._closed and at_horizon and self._trimmed_in_a_row >= TRIMS_TO_BELIEVE:
+                self._vanished = True  # all it held is trimmed, nothing more will come (semantics 3.1.6)
+                return
+            if self._trimmed_in_a_row == 1:
+                self._parts.meter.trimmed(self._shard.id, self._read_to)
             self._read_to = Position.trim_horizon()
         await self._drain.sleep(reaction.delay_s)

@@ -157,10 +157,15 @@ async def run_until_signalled(worker: Worker) -> int:
 
 
 async def _obey_signals(drain: Drain, everything: anyio.CancelScope) -> None:
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
-        async for _ in received:
-            if drain.requested:
-                everything.cancel()
-                return
-            structlog.get_logger().info(Log.DRAINING)
-            drain.request()
+    try:
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
+            async for _ in received:
+                if drain.requested:
+                    everything.cancel()
+                    return
+                structlog.get_logger().info(Log.DRAINING)
+                drain.request()
+    finally:
+        # A late signal must not replace the exit code of a process that has drained and is on its way out.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)

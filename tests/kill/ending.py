@@ -9,12 +9,14 @@ from dataclasses import dataclass
 import anyio
 import anyio.to_thread
 
-from tests.fakes.history import Event
+from tests.fakes.history import DrainBegun, Event, History
+from tests.kill.clock import WorldClock
 from tests.kill.processes import PollerProcess
 
 KILL, TERM = signal.SIGKILL, signal.SIGTERM
 # A moment that does not come is not waited for longer: not every life sees every kind of event.
 PATIENCE_S = 1.5
+READY_PATIENCE_S = 10.0  # an interpreter may have to start first
 # The moments between an answer of a function and what the poller makes of it are drawn more often.
 _MOMENTS = ("Answered",) * 4 + ("Invoked", "Invoked", "Received", "Read", "Opened", "Listed", "Deleted")
 _DRAIN_MOMENTS = ("Answered", "Answered", "Deleted", "Shown", "Received", "Read")
@@ -87,14 +89,23 @@ def _log_uniform(chance: random.Random, low: float, high: float) -> float:
 
 
 class Executioner:
-    """Sends one process its signals. Watches the history from the moment it is made."""
+    """Sends one process its signals."""
 
-    def __init__(self, process: PollerProcess, name: str, steps: Sequence[Step]) -> None:
+    def __init__(
+        self,
+        process: PollerProcess,
+        name: str,
+        steps: Sequence[Step],
+        *,
+        clock: WorldClock,
+        history: History,
+    ) -> None:
         self.sent: list[signal.Signals] = []
-        self.first_sent = anyio.Event()
         self._process = process
         self._name = name
         self._steps = steps
+        self._clock = clock
+        self._history = history
         self._reached = anyio.Event()
         self._left = 0
         self._awaited: Step | None = None
@@ -119,12 +130,11 @@ class Executioner:
             await self._until(step.moment, step, patience_s=PATIENCE_S / (number + 1) ** 2)
             if len(self.sent) == number:
                 await anyio.to_thread.run_sync(self._wait_and_send, step)
-            if not number:
-                self.first_sent.set()
 
     async def _until(self, moment: Moment, step: Step, *, patience_s: float) -> None:
         if moment.ready:
-            await self._process.ready.wait()
+            with anyio.move_on_after(READY_PATIENCE_S):
+                await self._process.ready.wait()
         if moment.event is None:
             return
         self._left, self._awaited, self._reached = moment.count, step, anyio.Event()
@@ -137,5 +147,7 @@ class Executioner:
         self._send(step)
 
     def _send(self, step: Step) -> None:
+        if step.signal is TERM and not self.sent:
+            self._history.add(DrainBegun(self._clock.monotonic(), self._name))
         self.sent.append(step.signal)
         self._process.send(step.signal)

@@ -190,8 +190,10 @@ def _kinesis_shard(shard: Shard) -> Json:
 
 
 def _dynamodb_shard(shard: Shard) -> Json:
-    parents = {"ParentShardId": parent + DYNAMODB_SUFFIX for parent in shard.parents}
-    return {"ShardId": shard.id + DYNAMODB_SUFFIX, "SequenceNumberRange": _range(shard), **parents}
+    entry = {"ShardId": shard.id + DYNAMODB_SUFFIX, "SequenceNumberRange": _range(shard)}
+    if shard.parents:
+        entry["ParentShardId"] = shard.parents[0] + DYNAMODB_SUFFIX
+    return entry
 
 
 def _range(shard: Shard) -> Json:

@@ -1,7 +1,7 @@
 """The warm parent: has imported everything, and forks a process for each poller that is to run.
 
-What a fork runs is the `poller` command itself, in an operating system process of its own; only the second that
-an interpreter takes to import the SDK is saved. Run as `python -m tests.kill.nursery FD`, where FD is a
+What a fork runs is the `poller` command itself, in an operating system process of its own; only the second
+that an interpreter takes to import the SDK is saved. Run as `python -m tests.kill.nursery FD`, where FD is a
 socket that takes one request at a time. Nothing is reaped unasked, so a pid means one process until the end.
 """
 

@@ -12,7 +12,7 @@ from tests.conftest import ACCOUNT, REGION
 from tests.fakes.faults import Fault, FaultKind
 
 QUEUE, STREAM, TABLE = "queue", "stream", "table"
-FUNCTION_TIMEOUT_S = 10
+FUNCTION_TIMEOUT_S = 4  # below every visibility timeout, as AWS wants it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,8 @@ class WorldPlan:
     reshard: float
     """Chance that a write is a resharding."""
     faults: tuple[Fault, ...] = ()
+    deletions_told: bool = True
+    """Whether the queue tells of each deletion when it happens."""
 
     @property
     def handlers(self) -> bool:
@@ -98,21 +100,21 @@ def draw_plan(seed: int) -> WorldPlan:
     )
 
 
-def mapping_file(plan: WorldPlan, functions: Mapping[str, str]) -> str:
-    """The mapping file of a life.
-
-    Args:
-        plan: The world.
-        functions: URL of each function, by its place.
-    """
-    defined = {
-        s.place: {"handler": f"app:{s.place}", "timeout": FUNCTION_TIMEOUT_S, "concurrency": 2}
-        if s.handler
-        else {"url": functions[s.place], "timeout": FUNCTION_TIMEOUT_S}
-        for s in plan.sources
+def mapping_file(plan: WorldPlan, functions_url: str) -> str:
+    """The mapping file of a life, whose functions are reached below a URL of its own."""
+    functions = {
+        source.place: {
+            "timeout": FUNCTION_TIMEOUT_S,
+            **(
+                {"handler": f"app:{source.place}", "concurrency": 2}
+                if source.handler
+                else {"url": f"{functions_url}/{source.place}"}
+            ),
+        }
+        for source in plan.sources
     }
     mappings = [{"EventSourceArn": s.arn, "FunctionName": s.place, **s.options} for s in plan.sources]
-    return yaml.safe_dump({"functions": defined, "mappings": mappings})
+    return str(yaml.safe_dump({"functions": functions, "mappings": mappings}))
 
 
 def _queue_options(chance: random.Random) -> dict[str, Any]:

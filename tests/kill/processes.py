@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 import anyio
 import orjson
@@ -63,7 +64,7 @@ class Nursery:
                 start_new_session=True,  # ^C is for the harness, which closes the socket
             )
 
-    def __enter__(self) -> "Nursery":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *details: object) -> None:

@@ -1,11 +1,14 @@
 """One HTTP server on loopback: AWS's endpoint, and the functions that `url:` and `handler:` targets reach.
 
-It lives as long as its world, across all lives of the poller. Who asks is told by the access key of a request,
-and by the path of an invocation: each life has its own.
+It lives as long as its world, across all lives of the poller. Who asks is told by the access key of a
+request, and by the path of an invocation: each life has its own.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Self
 
 import orjson
 from aiohttp import web
@@ -52,6 +55,10 @@ class Server:
         self.port = 0
         self.running = 0
         """Requests that are being served, of dead pollers too."""
+        self.brief: Counter[str] = Counter()
+        """Those of each process that are served at once: neither long polls nor functions."""
+        self.broken: Exception | None = None
+        """What went wrong in here: a fault of the harness, never of the poller."""
         self._operations = operations
         self._invoke = invoke
         app = web.Application(client_max_size=8 * 1024 * 1024)
@@ -62,7 +69,7 @@ class Server:
         # What a request began goes on when its sender dies (aiohttp's default): so it is at AWS.
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
 
-    async def __aenter__(self) -> "Server":
+    async def __aenter__(self) -> Self:
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
@@ -81,13 +88,12 @@ class Server:
         credential = _CREDENTIAL.search(request.headers["Authorization"])
         assert credential is not None
         body = orjson.loads(await request.read())
-        self.running += 1
+        brief = not request.headers["X-Amz-Target"].endswith(".ReceiveMessage")
         try:
-            answer = await operation(body, credential[1])
+            with self._counted(credential[1], brief=brief):
+                answer = await operation(body, credential[1])
         except SourceError as error:
             return _refusal(error)
-        finally:
-            self.running -= 1
         return web.Response(body=orjson.dumps(answer), content_type="application/x-amz-json-1.1")
 
     async def _function(self, request: web.Request) -> web.Response:
@@ -95,12 +101,24 @@ class Server:
             payload=await request.read(), request_id=request.headers["Lambda-Runtime-Aws-Request-Id"]
         )
         place, process = request.match_info["place"], request.match_info["process"]
-        self.running += 1
-        try:
+        with self._counted(process, brief=False):
             outcome = await self._invoke(place, process, invocation)
+        return _response(outcome, request)
+
+    @contextmanager
+    def _counted(self, process: str, *, brief: bool) -> Iterator[None]:
+        self.running += 1
+        self.brief[process] += brief
+        try:
+            yield
+        except SourceError:
+            raise
+        except Exception as error:
+            self.broken = self.broken or error
+            raise
         finally:
             self.running -= 1
-        return _response(outcome, request)
+            self.brief[process] -= brief
 
     async def _ready(self, request: web.Request) -> web.Response:
         return web.Response()

@@ -8,6 +8,11 @@ from pathlib import Path
 TESTS = Path(__file__).parent.parent
 
 
+def within(path: str, test: str) -> str:
+    """The name of a test in a file, where both do not fit one line."""
+    return f"{path}{test}"
+
+
 def check_named_tests(names: Iterable[str]) -> None:
     """Fail for a name that no test has."""
     for name in names:

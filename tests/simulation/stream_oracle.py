@@ -30,6 +30,8 @@ class StreamOracle:
         self._truth = StreamTruth(plan, lives)
         self._in_flight: dict[int, Invoked] = {}
         self._forgotten: set[int] = set()
+        self._orphaned: set[tuple[str, ...]] = set()
+        """Batches whose last failure was counted for a shard that had been begun anew meanwhile."""
         self._failures: dict[tuple[str, ...], int] = {}
         self._restarted: dict[str, float] = {}
         self._reached: dict[tuple[str, str], int] = {}
@@ -40,7 +42,7 @@ class StreamOracle:
         self._truth.see(event)
         match event:
             case LeaseForgotten():
-                self._forget_invocations(event.shard)
+                self._forget_shard(event.shard)
             case LeaseTaken():
                 yield from self._taken(event)
             case Checkpointed():
@@ -210,7 +212,12 @@ class StreamOracle:
         elif answer == "partial":
             done = min(names.index(name) for name in event.failed)
         for name in names[:done]:
-            self._finish(self._truth.records[name], event.at, event.process)
+            record = self._truth.records[name]
+            begun_at = self._truth.begun_at.get(record.shard.id, event.at)
+            # What ran while its shard was begun anew belongs to the time before.
+            self._finish(record, event.at if invoked.at >= begun_at else begun_at, event.process)
+        if event.number in self._forgotten:
+            self._orphaned.add((event.process, *names))
         if not done:
             key = (event.process, *names)
             self._failures[key] = self._failures.get(key, 0) + 1
@@ -233,8 +240,9 @@ class StreamOracle:
             if self._wall_is_right and youngest < self._mapping.maximum_record_age_in_seconds:
                 yield Violation("discarded early", event.at, f"{event.records}: {youngest:.0f} s old")
         else:
-            failed = self._failures.get((event.process, *event.records), 0)
-            if failed < self._mapping.maximum_retry_attempts + 1:
+            key = (event.process, *event.records)
+            failed = self._failures.get(key, 0)
+            if key not in self._orphaned and failed < self._mapping.maximum_retry_attempts + 1:
                 yield Violation("discarded early", event.at, f"{event.records} failed {failed} times")
         for record in records:
             self._finish(record, event.at, event.process)
@@ -249,10 +257,18 @@ class StreamOracle:
         for name in [event.shard] if event.shard else list(self._truth.shards):
             self._restarted[name] = event.at
         self._forget_invocations(event.shard)
+        self._forget_failures(event.shard)
+
+    def _forget_shard(self, shard: str) -> None:
+        """The stream was recreated: what was counted for the shard's name counts no more."""
+        self._forget_invocations(shard)
+        self._forget_failures(shard)
+
+    def _forget_failures(self, shard: str) -> None:
         self._failures = {
             key: count
             for key, count in self._failures.items()
-            if event.shard not in ("", self._truth.records[key[1]].shard.id)
+            if shard not in ("", self._truth.records[key[1]].shard.id)
         }
 
     def _forget_invocations(self, shard: str) -> None:
