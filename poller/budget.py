@@ -1,5 +1,7 @@
 """How many bytes of records this process may hold in memory."""
 
+from collections.abc import Callable
+
 from poller.waiting import Drain
 
 
@@ -9,19 +11,23 @@ class ByteBudget:
     def __init__(self, limit_bytes: int, drain: Drain) -> None:
         self.limit_bytes = limit_bytes
         self.used_bytes = 0
-        self._drain = drain
         self._freed = drain.signal()
 
-    async def reserve(self, page_bytes: int) -> None:
-        """Wait until a page of this size fits, or until draining begins; then count it.
+    async def reserve(self, page_bytes: int, *, stopping: Callable[[], bool]) -> bool:
+        """Wait until a page of this size fits and count it; False if who asks is stopping first.
 
         With nothing held any page fits: a small budget makes reading slow, it does not end it.
         """
-        while self.used_bytes and self.used_bytes + page_bytes > self.limit_bytes:
-            if self._drain.requested:
-                break
+        while not stopping():
+            if not self.used_bytes or self.used_bytes + page_bytes <= self.limit_bytes:
+                self.take(page_bytes)
+                return True
             await self._freed.wait()
-        self.take(page_bytes)
+        return False
+
+    def wake(self) -> None:
+        """Let those who wait look again: one of them may be stopping."""
+        self._freed.set()
 
     def take(self, size_bytes: int) -> None:
         """Count bytes that are held from now on; a negative size gives bytes back."""

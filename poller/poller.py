@@ -107,23 +107,28 @@ class Poller:
     def retire(self) -> None:
         """Receive no more, deliver what is there, then end."""
         self._retired = True
-        self._changed.set()
+        self._wake()
 
     def evict(self) -> None:
         """Stop without finishing: the shard belongs to a stream that is no more."""
         self._evicted = True
         for lane in self._lanes:
             lane.halt()
-        self._changed.set()
+        self._wake()
 
     def vanish(self) -> None:
         """What was not read has left the stream: report it, deliver what is there, and end the shard."""
         self._vanished = True
-        self._changed.set()
+        self._wake()
 
     def close(self) -> None:
         """The stream lists the shard as closed: nothing more is written to it."""
         self._closed = True
+
+    def _wake(self) -> None:
+        """Whatever reading waits for, look again."""
+        self._changed.set()
+        self._parts.surroundings.budget.wake()
 
     async def run(self) -> bool:
         """Read until the end of the shard, until retired, or until draining begins.
@@ -189,10 +194,10 @@ class Poller:
         budget = self._parts.surroundings.budget
         page_bytes = self._parts.rules.page_bytes
         with self._parts.watch.waiting_for(MEMORY):
-            await budget.reserve(page_bytes)
+            reserved = await budget.reserve(page_bytes, stopping=lambda: self._stopping)
+        if not reserved:
+            return Page(), 0.0
         try:
-            if self._stopping:
-                return Page(), 0.0
             clock = self._parts.surroundings.clock
             begun = clock.monotonic()
             limit = self._limit()

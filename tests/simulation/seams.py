@@ -121,10 +121,7 @@ class GatedLeases:
 
 
 class WatchedBudget(ByteBudget):
-    """A byte budget that remembers the most it held before it was drained.
-
-    A drain wakes those who wait for room; they count a page that they do not read any more.
-    """
+    """A byte budget that remembers the most it held."""
 
     def __init__(self, limit_bytes: int, drain: Drain) -> None:
         super().__init__(limit_bytes, drain)
@@ -132,8 +129,7 @@ class WatchedBudget(ByteBudget):
 
     def take(self, size_bytes: int) -> None:
         super().take(size_bytes)
-        if not self._drain.requested:
-            self.peak_bytes = max(self.peak_bytes, self.used_bytes)
+        self.peak_bytes = max(self.peak_bytes, self.used_bytes)
 
 
 class HistoryMeter(Meter):
