@@ -97,7 +97,6 @@ LIMITS: Mapping[SourceType, SourceLimits] = {
 }
 
 NOT_YET: dict[str, str] = {
-    "TumblingWindowInSeconds": "TumblingWindowInSeconds above 0 is not supported yet",
     "KMSKeyArn": "KMSKeyArn is not supported yet",
     "MetricsConfig": "MetricsConfig is not supported yet",
     "Tags": "Tags are not supported yet",
@@ -105,7 +104,6 @@ NOT_YET: dict[str, str] = {
 
 # What a request may say of a field without asking for anything; NOT_YET lets these values pass.
 NEUTRAL: Mapping[str, tuple[object, ...]] = {
-    "TumblingWindowInSeconds": (0,),
     "KMSKeyArn": ("",),
     "MetricsConfig": ({}, {"Metrics": []}),
     "Tags": ({},),

@@ -11,6 +11,7 @@ from poller.core.documents import Document
 from poller.core.leasing import Lease
 from poller.core.outcomes import Outcome
 from poller.core.records import Page, Position, Record, Shard, Topology
+from poller.core.timewindow import WindowState
 
 
 class Clock(Protocol):
@@ -119,8 +120,11 @@ class LeaseStore(Protocol):
         """Show that the owner lives."""
         ...
 
-    async def checkpoint(self, lease: Lease, position: Position) -> Lease:
-        """Record that everything up to and including `position` is finished."""
+    async def checkpoint(self, lease: Lease, position: Position, window: WindowState | None = None) -> Lease:
+        """Record that everything up to and including `position` is finished, and what window is open there.
+
+        Both in one write: a state counts exactly the records up to its checkpoint.
+        """
         ...
 
     async def release(self, lease: Lease) -> None:

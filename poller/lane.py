@@ -5,12 +5,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from poller.core.backoff import spread
-from poller.core.batching import Batch, Batcher
+from poller.core.batching import Batch, Gatherer
 from poller.core.discards import Discard
 from poller.core.outcomes import Outcome, Throttled, TooLarge, Unreachable
 from poller.core.payload import MAX_PAYLOAD_BYTES, encode_records
 from poller.core.records import Record
 from poller.core.retrying import Now, RetryPolicy, Verdict
+from poller.core.windows import Windows
 from poller.gates import Gate
 from poller.interfaces import Invocation, Target
 from poller.surroundings import Surroundings
@@ -27,6 +28,7 @@ class LaneParts:
 
     target: Target
     policy: RetryPolicy
+    windows: Windows
     surroundings: Surroundings
     meter: Meter
     shard: str
@@ -41,7 +43,7 @@ class LaneParts:
 class Lane:
     """Delivers its records in order, one batch at a time."""
 
-    def __init__(self, batcher: Batcher, parts: LaneParts) -> None:
+    def __init__(self, batcher: Gatherer, parts: LaneParts) -> None:
         self._batcher = batcher
         self._parts = parts
         self._offered = parts.surroundings.drain.signal()
@@ -75,6 +77,10 @@ class Lane:
     def give_up_repeated(self, records: Sequence[Record]) -> Sequence[Record]:
         """Messages gathered earlier that came again among these; they are gathered no more."""
         return self._batcher.drop_repeated(records)
+
+    def wake(self) -> None:
+        """Something may be due that nothing was handed over for."""
+        self._offered.set()
 
     def halt(self) -> None:
         """Begin no delivery any more; what is there is left over."""
@@ -129,13 +135,14 @@ class Lane:
 
     async def _deliver_once(self, work: deque[Batch]) -> float:
         parts = self._parts
-        batch = await self._admit(work.popleft())
+        batch = await self._admit(parts.windows.next(work))
         if batch is None:
             return 0.0
         outcome = await self._invoke(batch)
         verdict = parts.policy.judge(batch, outcome, self._now())
         refused = isinstance(outcome, Throttled | Unreachable)
         parts.meter.judged(failed=verdict.failed, problem=verdict.problem, refused=refused)
+        parts.windows.judged(batch, verdict.state)
         await self._apply(verdict)
         work.extendleft(reversed(verdict.retry))
         return spread(verdict.delay_s, parts.surroundings.chance())
@@ -157,7 +164,7 @@ class Lane:
     async def _invoke(self, batch: Batch) -> Outcome:
         parts = self._parts
         begun = self._monotonic()
-        payload = encode_records(batch.records)
+        payload = encode_records(batch.records, batch.members)
         if len(payload) > MAX_PAYLOAD_BYTES:
             outcome: Outcome = TooLarge(size=len(payload))
         else:
@@ -170,7 +177,7 @@ class Lane:
         return outcome
 
     async def _apply(self, verdict: Verdict) -> None:
-        if verdict.done or verdict.left or verdict.discard:
+        if verdict.done or verdict.left or verdict.discard or verdict.state is not None:
             await self._parts.resolve(verdict.done, verdict.left, verdict.discard)
 
     def _monotonic(self) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from poller.core.leasing import Lease
 from poller.core.lineage import KnownShard
 from poller.core.records import Position, Shard
+from poller.core.timewindow import WindowState
 from poller.errors import LeaseLost
 from poller.interfaces import LeaseStore
 
@@ -21,9 +22,20 @@ class HeldLease:
         """How far the shard is finished, durably."""
         return self._lease.checkpoint
 
-    async def save(self, position: Position) -> None:
-        """Make a checkpoint durable. Raises LeaseLost, StateUnavailable."""
-        self._lease = await self._store.checkpoint(self._lease, position)
+    @property
+    def window(self) -> WindowState | None:
+        """The tumbling window that is open at the checkpoint."""
+        return self._lease.window
+
+    async def save(self, position: Position | None, window: WindowState | None) -> None:
+        """Make a checkpoint and the window open there durable. Raises LeaseLost, StateUnavailable.
+
+        Args:
+            position: Up to where everything is finished; None where only the window has changed.
+            window: The tumbling window that is open there.
+        """
+        where = self._lease.checkpoint if position is None else position
+        self._lease = await self._store.checkpoint(self._lease, where, window)
 
     async def release(self) -> None:
         """Let another worker take the shard at once."""

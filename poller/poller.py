@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import anyio
 
-from poller.core.batching import Batcher
 from poller.core.lanes import split
 from poller.core.records import Page, Position, PositionKind, Record, Shard, without_repeats
 from poller.core.recovery import react
+from poller.core.timewindow import WindowState
 from poller.discarder import Discarder, OnFailure
 from poller.errors import LeaseLost, SourceError
 from poller.gates import Gate
@@ -51,6 +51,7 @@ class Poller:
         start: Position,
         save: Save,
         on_open: Callable[[], None],
+        window: WindowState | None = None,
     ) -> None:
         self._parts = parts
         self._shard = shard
@@ -63,6 +64,8 @@ class Poller:
         self._vanished = False
         self._trimmed_in_a_row = 0
         self._reopen = True
+        self._scope = f"{parts.mapping}/{shard.id}"
+        self._windows = parts.rules.windows(shard.id, self._scope, window)
         self._settler = Settler(
             SettlerParts(
                 shard=shard.id,
@@ -76,6 +79,7 @@ class Poller:
                     patience=parts.rules.patience,
                 ),
                 save=save,
+                windows=self._windows,
                 backoff=parts.rules.patience.passing,
             )
         )
@@ -83,12 +87,11 @@ class Poller:
         self._lanes = self._make_lanes()
 
     def _make_lanes(self) -> Sequence[Lane]:
-        parts = self._parts
-        rules = parts.rules
-        scope = f"{parts.mapping}/{self._shard.id}"
+        parts, rules = self._parts, self._parts.rules
         lane_parts = LaneParts(
             target=parts.target,
-            policy=rules.retry(scope),
+            policy=rules.retry(self._scope),
+            windows=self._windows,
             surroundings=parts.surroundings,
             meter=parts.meter,
             shard=self._shard.id,
@@ -97,7 +100,7 @@ class Poller:
             gate=parts.gate,
             prefetch=rules.prefetch,
         )
-        return [Lane(Batcher(rules.batch_limits, scope=scope), lane_parts) for _ in range(rules.lanes)]
+        return [Lane(self._windows.batcher(rules.batch_limits), lane_parts) for _ in range(rules.lanes)]
 
     @property
     def busy(self) -> bool:
@@ -144,8 +147,11 @@ class Poller:
                 for lane in self._lanes:
                     lanes.start_soon(lane.run)
                 ended = await self._read()
+                if ended:
+                    self._windows.end()
                 for lane in self._lanes:
                     lane.close()
+            self._refuse_if_evicted()
             if ended and not self._drain.requested:
                 await self._settler.end_shard()
                 return True
@@ -178,14 +184,17 @@ class Poller:
                 continue
             failures = self._trimmed_in_a_row = 0
             self._parts.meter.working(shard=self._shard.id)
+            self._notice_tip(page, elapsed_s)
             await self._take_in(page)
             if page.end_of_shard:
                 return True
             await self._drain.sleep(self._parts.rules.pace.pause(page, elapsed_s))
-        if self._evicted:
-            self._parts.meter.working(shard=self._shard.id)  # its problems went with it
-            raise LeaseLost(f"shard {self._shard.id} belongs to another stream now")
+        self._refuse_if_evicted()
         return False
+
+    def _refuse_if_evicted(self) -> None:
+        if self._evicted:
+            raise LeaseLost(f"shard {self._shard.id} belongs to another stream now")
 
     async def _receive(self) -> tuple[Page, float]:
         """Open if need be, wait until a lane wants records, read; the page and how long the read took."""
@@ -199,8 +208,7 @@ class Poller:
             return Page(), 0.0
         try:
             clock = self._parts.surroundings.clock
-            begun = clock.monotonic()
-            limit = self._limit()
+            begun, limit = clock.monotonic(), self._limit()
             page = await reader.receive(limit, self._wait_s())
             self._parts.meter.read(limit)
             return page, clock.monotonic() - begun
@@ -231,10 +239,9 @@ class Poller:
 
     def _limit(self) -> int:
         """A queue's message is invisible to others from its receive on: ask for no more than can be used."""
-        rules = self._parts.rules
-        if rules.prefetch:
-            return rules.page_limit
-        return max(min(rules.page_limit, sum(lane.room for lane in self._lanes)), 1)
+        most = self._parts.rules.page_limit
+        wanted = most if self._parts.rules.prefetch else sum(lane.room for lane in self._lanes)
+        return max(min(most, wanted), 1)
 
     def _wait_s(self) -> float:
         windows = [lane.window_left_s for lane in self._lanes]
@@ -258,16 +265,21 @@ class Poller:
         if repeated:
             await self._settler.resolve((), repeated, None)
 
+    def _notice_tip(self, page: Page, elapsed_s: float) -> None:
+        """A tumbling window may be over because nothing was read, which no lane is handed anything for."""
+        self._windows.read(page, self._parts.surroundings.clock.wall() - elapsed_s)
+        for lane in self._lanes if self._windows.over else ():
+            lane.wake()
+
     async def _filter(self, records: Sequence[Record]) -> Sequence[Record]:
         passes = self._parts.rules.passes
         if passes is None:
             return records
-        verdicts = [passes(record) for record in records]
-        unwanted = [record for record, wanted in zip(records, verdicts, strict=True) if not wanted]
-        if unwanted:
-            self._parts.meter.filtered_out(len(unwanted))
-            await self._settler.resolve(unwanted, (), None)
-        return [record for record, wanted in zip(records, verdicts, strict=True) if wanted]
+        wanted = {record: None for record in records if passes(record)}
+        if len(wanted) < len(records):
+            self._parts.meter.filtered_out(len(records) - len(wanted))
+            await self._settler.resolve([record for record in records if record not in wanted], (), None)
+        return list(wanted)
 
     async def _recover(self, error: SourceError, failures: int) -> None:
         reaction = react(error, failures, self._parts.rules.patience)

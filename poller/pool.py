@@ -7,6 +7,7 @@ from anyio.abc import TaskGroup
 
 from poller.core.records import Position, Shard, Topology
 from poller.core.scaling import Load, QueueScaler
+from poller.core.timewindow import WindowState
 from poller.errors import SourceError
 from poller.poller import Poller, PollerParts
 from poller.telemetry import Counts
@@ -136,5 +137,5 @@ def _reading(counts: Counts) -> dict[str, int]:
     }
 
 
-async def _nothing_to_save(position: Position) -> None:
+async def _nothing_to_save(position: Position | None, _: WindowState | None) -> None:
     raise AssertionError(f"a queue has no checkpoint: {position}")

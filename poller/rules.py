@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from mappings.arns import SourceKind
 from mappings.model import EventSourceMapping, StartingPosition
@@ -12,6 +13,8 @@ from poller.core.pacing import Pace
 from poller.core.records import Position, Record
 from poller.core.recovery import Patience
 from poller.core.retrying import QueueRetry, RetryPolicy, StreamRetry
+from poller.core.timewindow import WindowState
+from poller.core.windows import NoWindows, TumblingWindows, WindowRules, Windows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +30,8 @@ class Tempo:
     discovery_s: float = 60.0
     load_sample_s: float = 1.0
     target_probe_s: float = 1.0
+    window_grace_s: float = 5.0
+    """How long after the end of a tumbling window its last records may still arrive (semantics 3.10.6)."""
     failure_backoff: Backoff = Backoff(0.5, 60.0)
     refusal_backoff: Backoff = Backoff(0.5, 30.0)
     patience: Patience = Patience()
@@ -39,6 +44,7 @@ FAST = Tempo(
     queue=Pace(busy_s=0.0, idle_s=0.05),
     discovery_s=1.0,
     target_probe_s=0.1,
+    window_grace_s=0.5,
     failure_backoff=Backoff(0.1, 1.0),
     refusal_backoff=Backoff(0.1, 1.0),
     patience=Patience(passing=Backoff(0.1, 1.0), lasting=Backoff(0.5, 1.0)),
@@ -63,6 +69,8 @@ class Rules:
     batch_limits: BatchLimits
     retry: Callable[[str], RetryPolicy]
     """The retry policy for a scope (mapping and shard)."""
+    windows: Callable[[str, str, WindowState | None], Windows]
+    """The tumbling windows of a shard: its id, its scope, and what was stored of them."""
     passes: Callable[[Record], bool] | None = None
     """Whether a record matches the mapping's filters; None without filters."""
 
@@ -96,6 +104,7 @@ def rules_for(mapping: EventSourceMapping, tempo: Tempo) -> Rules:
             size=mapping.batch_size, window_s=float(mapping.maximum_batching_window_in_seconds)
         ),
         passes=record_filter(kind, mapping.filter_patterns),
+        windows=partial(_windows, mapping, tempo),
         retry=(lambda _: _queue_retry(mapping, tempo))
         if is_queue
         else (lambda scope: _stream_retry(mapping, tempo, scope)),
@@ -126,6 +135,22 @@ def starting_position(mapping: EventSourceMapping, now: float) -> Position:
             return Position.at_timestamp(mapping.starting_position_timestamp)
         case _:
             return Position.trim_horizon()
+
+
+def _windows(
+    mapping: EventSourceMapping, tempo: Tempo, shard: str, scope: str, stored: WindowState | None
+) -> Windows:
+    size_s = mapping.tumbling_window_in_seconds
+    if size_s == 0:
+        return NoWindows(scope)
+    rules = WindowRules(
+        size_s=size_s,
+        grace_s=tempo.window_grace_s,
+        shard=shard,
+        source_arn=mapping.event_source.arn,
+        scope=scope,
+    )
+    return TumblingWindows(rules, stored)
 
 
 def _queue_retry(mapping: EventSourceMapping, tempo: Tempo) -> RetryPolicy:

@@ -9,14 +9,19 @@ from poller.core.backoff import Backoff
 from poller.core.discards import Discard
 from poller.core.frontier import Frontier
 from poller.core.records import Position, Record
+from poller.core.timewindow import WindowState
+from poller.core.windows import Windows
 from poller.discarder import Discarder
 from poller.errors import SourceError, StateUnavailable
 from poller.interfaces import Reader
 from poller.surroundings import Surroundings
 from poller.telemetry import Meter
 
-Save = Callable[[Position], Awaitable[None]]
-"""Makes a checkpoint durable; raises StateUnavailable for another try, LeaseLost to stop."""
+Save = Callable[[Position | None, WindowState | None], Awaitable[None]]
+"""Makes a checkpoint durable, with the tumbling window that is open there; None is where it is already.
+
+Raises StateUnavailable for another try, LeaseLost to stop.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +33,7 @@ class SettlerParts:
     meter: Meter
     discarder: Discarder
     save: Save
+    windows: Windows
     backoff: Backoff
     """Between tries of a delete or a checkpoint that failed."""
 
@@ -67,10 +73,13 @@ class Settler:
             # What no destination took stays unfinished: the checkpoint does not pass it.
             done = (*done, *discard.records) if given_up else done
             left = left if given_up else (*left, *discard.records)
+            if given_up:
+                self._parts.windows.given_up(discard)
         if done:
             await self._settle(done)
             self._frontier.resolve(done)
             self._parts.meter.settled(len(done))
+        if done or self._parts.windows.unsaved:
             await self._save_progress()
         self._parts.meter.left(len(left))
         self._hold(-sum(record.size for record in (*done, *left)))
@@ -126,18 +135,21 @@ class Settler:
             reached = self._frontier.advance()
             if reached is not None:
                 await self._checkpoint(Position.after(reached))
+            elif self._parts.windows.unsaved and not self._frontier.halted:
+                await self._checkpoint(None)
 
-    async def _checkpoint(self, position: Position) -> None:
+    async def _checkpoint(self, position: Position | None) -> None:
         """Make a checkpoint durable; the lane goes no further without it."""
         failures = 0
         while True:
             try:
-                await self._parts.save(position)
+                await self._parts.save(position, self._parts.windows.stored)
             except StateUnavailable as error:
                 failures += 1
                 self._parts.meter.checkpoint_failed(self._parts.shard, error)
                 await anyio.sleep(self._parts.backoff.delay(failures))
             else:
+                self._parts.windows.saved()
                 return
 
     def _hold(self, size_bytes: int) -> None:

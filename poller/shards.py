@@ -135,6 +135,7 @@ class ShardSet:
             shard=shard,
             start=start,
             save=lease.save,
+            window=lease.window,
             on_open=lambda: self._opened(shard.id),
         )
         if shard.id in self._vanished:

@@ -134,7 +134,8 @@ class Meter:
             counts.invoked += len(batch.records)
             counts.batches += 1
             counts.batch_records += len(batch.records)
-        self.iterator_age_s[shard] = max(wall - duration_s - batch.records[-1].arrived_at, 0.0)
+        if batch.records:  # the final invocation of a tumbling window has none
+            self.iterator_age_s[shard] = max(wall - duration_s - batch.records[-1].arrived_at, 0.0)
         self._log_delivery(shard, batch, outcome, name, duration_s)
 
     def _log_delivery(self, shard: str, batch: Batch, outcome: Outcome, name: str, duration_s: float) -> None:

@@ -3,11 +3,13 @@
 import hashlib
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 from poller.core.payload import MAX_PAYLOAD_BYTES, count_that_fits, encoded_size
 from poller.core.records import Record
+from poller.core.timewindow import TimeWindow
 
 
 class Trigger(StrEnum):
@@ -17,6 +19,8 @@ class Trigger(StrEnum):
     BYTES = "bytes"
     WINDOW = "window"
     SHARD_END = "shard_end"
+    TUMBLING_WINDOW = "tumbling_window"
+    """The tumbling window of its records is over."""
     RETRY = "retry"
     """It is what was left of another batch: bisected, or cut at a reported failure."""
 
@@ -35,6 +39,10 @@ class Batch:
     """Times the event reached the function."""
     refusals: int = 0
     """Deliveries in a row that failed before the function could run."""
+    window: TimeWindow | None = None
+    """The tumbling window of its records. Without records it is the window's final invocation."""
+    members: bytes = field(default=b"", repr=False)
+    """What the event holds beside its records, encoded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +61,26 @@ def batch_id(scope: str, records: Sequence[Record]) -> str:
         scope: Mapping and shard; two mappings that read one stream must not share ids.
         records: The batch; receipts are used, so that a redelivered message makes another batch.
     """
-    text = f"{scope}|{records[0].receipt}|{records[-1].receipt}|{len(records)}"
-    digest = hashlib.sha256(text.encode()).hexdigest()
+    return content_id(f"{scope}|{records[0].receipt}|{records[-1].receipt}|{len(records)}".encode())
+
+
+def content_id(content: bytes) -> str:
+    """A UUID that is the same for the same content."""
+    digest = hashlib.sha256(content).hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-a{digest[17:20]}-{digest[20:32]}"
+
+
+class Gatherer(Protocol):
+    """What a lane asks of its batcher; each method is described at `Batcher`."""
+
+    @property
+    def room(self) -> int: ...
+    def add(self, records: Sequence[Record], now: float) -> None: ...
+    def restart_window(self, now: float) -> None: ...
+    def deadline(self) -> float | None: ...
+    def take(self, now: float, *, flush: bool = False) -> Batch | None: ...
+    def drop_repeated(self, records: Sequence[Record]) -> Sequence[Record]: ...
+    def drop_all(self) -> Sequence[Record]: ...
 
 
 class Batcher:
@@ -66,6 +91,7 @@ class Batcher:
         self._scope = scope
         self._pending: deque[Record] = deque()
         self._bytes = 0
+        self._payload_bytes = limits.payload_bytes
         self._opened_at = 0.0
 
     def __len__(self) -> int:
@@ -77,6 +103,10 @@ class Batcher:
             self._opened_at = now
         self._pending.extend(records)
         self._bytes += sum(record.size for record in records)
+
+    def set_aside(self, size_bytes: int) -> None:
+        """Keep room in each payload for what stands beside the records."""
+        self._payload_bytes = self._limits.payload_bytes - size_bytes
 
     def restart_window(self, now: float) -> None:
         """The previous invocation has completed: the next window starts (semantics 2.1.5, 3.4.3)."""
@@ -101,9 +131,9 @@ class Batcher:
         trigger = self._due(now, flush=flush)
         if trigger is None:
             return None
-        limits = self._limits
-        count = count_that_fits(self._pending, limit_bytes=limits.payload_bytes, limit_count=limits.size)
-        if count == limits.size:
+        size = self._limits.size
+        count = count_that_fits(self._pending, limit_bytes=self._payload_bytes, limit_count=size)
+        if count == size:
             trigger = Trigger.SIZE
         elif count < len(self._pending):
             trigger = Trigger.BYTES
@@ -132,7 +162,7 @@ class Batcher:
             return None
         if len(self._pending) >= self._limits.size:
             return Trigger.SIZE
-        if encoded_size(len(self._pending), self._bytes) > self._limits.payload_bytes:
+        if encoded_size(len(self._pending), self._bytes) > self._payload_bytes:
             return Trigger.BYTES
         if flush:
             return Trigger.SHARD_END

@@ -1,11 +1,12 @@
 """What is given up, and why: the description of records that leave a stream without success."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from poller.core.outcomes import FunctionError, Outcome, Succeeded
 from poller.core.records import Record
+from poller.core.timewindow import TimeWindow
 
 
 class Condition(StrEnum):
@@ -35,6 +36,10 @@ class Discard:
     request_id: str
     response: ResponseContext | None
     """None where the function did not answer: the document then has no responseContext at all."""
+    window: TimeWindow | None = None
+    """The tumbling window of the records; without records it is the window's final invocation that failed."""
+    members: bytes = field(default=b"", repr=False)
+    """What the event held beside its records, encoded."""
 
 
 def response_context(outcome: Outcome) -> ResponseContext | None:

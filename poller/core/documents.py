@@ -10,6 +10,7 @@ from poller.core.batching import batch_id
 from poller.core.discards import Discard, ResponseContext
 from poller.core.payload import encode_json, encode_records
 from poller.core.records import Record
+from poller.core.timewindow import TimeWindow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,8 @@ class Document:
     """Its name in an S3 bucket."""
     members: Mapping[str, object]
     records: Sequence[Record] = field(repr=False)
+    event_members: bytes = field(default=b"", repr=False)
+    """What the event held beside its records, encoded."""
 
     def text(self) -> str:
         """The document without the records: a queue or topic holds little, and the stream still has them."""
@@ -29,7 +32,8 @@ class Document:
 
     def with_payload(self) -> bytes:
         """The document with the event as a JSON string, for a destination without a limit."""
-        return encode_json({**self.members, "payload": encode_records(self.records).decode()})
+        payload = encode_records(self.records, self.event_members).decode()
+        return encode_json({**self.members, "payload": payload})
 
 
 def failure_document(
@@ -49,6 +53,7 @@ def failure_document(
         object_key=object_key(mapping.uuid, shard=shard, wall_now=wall_now, identity=identity),
         members=_members(discard, mapping=mapping, shard=shard, wall_now=wall_now),
         records=discard.records,
+        event_members=discard.members,
     )
 
 
@@ -84,6 +89,7 @@ def _members(
         "version": "1.0",
         "timestamp": _milliseconds(wall_now),
         batch_info: _batch_info(discard.records, source=mapping.event_source, shard=shard, moment=moment),
+        **_time_window_info(discard.window),
     }
 
 
@@ -98,6 +104,10 @@ def _response(response: ResponseContext | None) -> Mapping[str, object]:
             "functionError": response.function_error,
         }
     }
+
+
+def _time_window_info(window: TimeWindow | None) -> Mapping[str, object]:
+    return {} if window is None else {"timeWindowInfo": window.members()}
 
 
 def _batch_info(

@@ -15,6 +15,7 @@ class Frontier:
     def __init__(self) -> None:
         self._order: deque[Record] = deque()
         self._open: set[Record] = set()
+        self._passed: str | None = None
         self._advanced_to: str | None = None
 
     def admit(self, records: Iterable[Record]) -> None:
@@ -31,7 +32,7 @@ class Frontier:
         """Pass over finished records; the sequence number reached, or None if it has not moved."""
         reached: str | None = None
         while self._order and self._order[0] not in self._open:
-            reached = self._order.popleft().position
+            reached = self._passed = self._order.popleft().position
         # Records that share a sequence number (de-aggregated ones) are passed only together.
         if self._order and self._order[0].position == reached:
             reached = self._advanced_to
@@ -39,6 +40,11 @@ class Frontier:
             return None
         self._advanced_to = reached
         return reached
+
+    @property
+    def halted(self) -> bool:
+        """Whether a finished record lies behind the checkpoint, for one that shares its sequence number."""
+        return self._passed != self._advanced_to
 
     @property
     def settled(self) -> bool:

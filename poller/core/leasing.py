@@ -6,6 +6,7 @@ Every store applies these transitions atomically; that they raise means that the
 from dataclasses import dataclass, replace
 
 from poller.core.records import Position, PositionKind
+from poller.core.timewindow import WindowState
 from poller.errors import LeaseLost
 
 
@@ -25,6 +26,8 @@ class Lease:
     """Grows with each change of owner; fences the writes of earlier owners."""
     counter: int = 0
     """Grows with each renewal."""
+    window: WindowState | None = None
+    """The tumbling window that is open at the checkpoint; the two are only ever written together."""
 
 
 def taken(stored: Lease | None, seen: Lease, owner: str) -> Lease:
@@ -40,10 +43,17 @@ def renewed(stored: Lease | None, held: Lease) -> Lease:
     return replace(current, counter=current.counter + 1)
 
 
-def checkpointed(stored: Lease | None, held: Lease, position: Position) -> Lease:
-    """Move the checkpoint forward; a position behind the stored one changes nothing."""
+def checkpointed(
+    stored: Lease | None, held: Lease, position: Position, window: WindowState | None = None
+) -> Lease:
+    """Move the checkpoint forward; a position behind the stored one changes nothing.
+
+    At the same position the window may still change: its final invocation finishes no record.
+    """
     current = _fenced(stored, held)
-    return replace(current, checkpoint=position) if ahead(position, current.checkpoint) else current
+    if position == current.checkpoint or ahead(position, current.checkpoint):
+        return replace(current, checkpoint=position, window=window)
+    return current
 
 
 def released(stored: Lease | None, held: Lease) -> Lease:

@@ -7,20 +7,36 @@ from collections.abc import Iterable, Sequence
 import orjson
 
 from poller.core.records import Record
+from poller.core.timewindow import WindowState
 
 MAX_PAYLOAD_BYTES = 6_291_456  # 6 MiB: synchronous invocation payload quota
 _OPENING = b'{"Records":['
-_CLOSING = b"]}"
+_CLOSING = b"]"
+_END = b"}"
 
 
-def encode_records(records: Sequence[Record]) -> bytes:
-    """Join records into the event the function receives."""
-    return _OPENING + b",".join([record.event for record in records]) + _CLOSING
+def encode_records(records: Sequence[Record], members: bytes = b"") -> bytes:
+    """Join records into the event the function receives; `members` stand behind them as they are."""
+    return _OPENING + b",".join([record.event for record in records]) + _CLOSING + members + _END
+
+
+def window_members(current: WindowState, *, shard: str, source_arn: str, final: bool, early: bool) -> bytes:
+    """What stands beside Records with tumbling windows (semantics 3.10.2); the state is not re-encoded."""
+    before = encode_json({"window": current.window.members()})
+    after = encode_json(
+        {
+            "shardId": shard,
+            "eventSourceARN": source_arn,
+            "isFinalInvokeForWindow": final,
+            "isWindowTerminatedEarly": early,
+        }
+    )
+    return b"," + before[1:-1] + b',"state":' + (current.state or b"{}") + b"," + after[1:-1]
 
 
 def encoded_size(count: int, record_bytes: int) -> int:
     """Size of the payload of `count` records whose own bytes add up to `record_bytes`."""
-    return len(_OPENING) + record_bytes + max(count - 1, 0) + len(_CLOSING)
+    return len(_OPENING) + record_bytes + max(count - 1, 0) + len(_CLOSING) + len(_END)
 
 
 def count_that_fits(records: Iterable[Record], *, limit_bytes: int, limit_count: int) -> int:

@@ -1,8 +1,12 @@
-"""Reads a function's response under ReportBatchItemFailures: which records failed, or that it is invalid."""
+"""Reads a function's response: which records failed, a window's state, or that it is invalid."""
 
+import json
 from collections.abc import Collection
+from typing import NoReturn
 
 import orjson
+
+from poller.core.payload import encode_json
 
 
 class InvalidResponse(ValueError):
@@ -35,6 +39,28 @@ def failed_items(payload: bytes, known: Collection[str]) -> frozenset[str]:
     if not isinstance(entries, list):
         raise InvalidResponse("batchItemFailures is not a list")
     return frozenset(_identifier(entry, known) for entry in entries)
+
+
+def returned_state(payload: bytes) -> bytes:
+    """The state a function returns for its tumbling window, as JSON.
+
+    Numbers keep their value however large they are: what a window adds up may pass 64 bits.
+
+    Raises:
+        InvalidResponse: There is none, or it is no object (semantics 3.10.3).
+    """
+    try:
+        response = json.loads(payload, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise InvalidResponse("the response is not JSON") from error
+    state = response.get("state") if isinstance(response, dict) else None
+    if not isinstance(state, dict):
+        raise InvalidResponse("the response holds no state object")
+    return encode_json(state)
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _load(payload: bytes) -> object:

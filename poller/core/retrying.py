@@ -11,7 +11,7 @@ from typing import Protocol
 
 from poller.core.backoff import Backoff
 from poller.core.batching import Batch, Trigger, batch_id
-from poller.core.discards import Condition, Discard, response_context
+from poller.core.discards import Condition, Discard, ResponseContext, response_context
 from poller.core.outcomes import (
     FunctionError,
     LostReply,
@@ -22,7 +22,7 @@ from poller.core.outcomes import (
     Unreachable,
 )
 from poller.core.records import Record
-from poller.core.responses import InvalidResponse, failed_items
+from poller.core.responses import InvalidResponse, failed_items, returned_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,8 @@ class Verdict:
     """Records the function failed on."""
     problem: str | None = None
     """What LastProcessingResult says; None for success."""
+    state: bytes | None = None
+    """What the function returned as the state of the batch's tumbling window, where that counts."""
 
 
 class RetryPolicy(Protocol):
@@ -133,17 +135,16 @@ class StreamRetry:
             return Admission(deliver=batch)
         oldest_wanted = now.wall - self.maximum_record_age_s
         expired = _leading(batch.records, older_than=oldest_wanted)
-        if not expired:
+        if not expired and not _outlived(batch, older_than=oldest_wanted):
             return Admission(deliver=batch)
-        discard = Discard(
-            records=batch.records[:expired],
+        discard = _discard(
+            batch,
+            batch.records[:expired],
             condition=Condition.RECORD_AGE_EXCEEDED,
             invoke_count=batch.invoke_count + 1,
-            request_id=batch.id,
-            response=None,
         )
         rest = batch.records[expired:]
-        return Admission(deliver=self._part(rest) if rest else None, discard=discard)
+        return Admission(deliver=self._part(batch, rest) if rest else None, discard=discard)
 
     def judge(self, batch: Batch, outcome: Outcome, now: Now) -> Verdict:  # noqa: ARG002  # age is looked at before a delivery
         """Success moves on; a failure blocks the lane until it is resolved; a refusal uses no attempt."""
@@ -156,52 +157,73 @@ class StreamRetry:
                 return self._failed(batch, outcome, problem=describe(outcome))
 
     def _read(self, batch: Batch, outcome: Succeeded) -> Verdict:
-        if not self.report_batch_item_failures:
-            return Verdict(done=batch.records)
         try:
-            failed = failed_items(outcome.payload, {r.item_identifier for r in batch.records})
+            state = None if batch.window is None else returned_state(outcome.payload)
+            failed = self._reported(batch, outcome)
         except InvalidResponse as error:
             return self._failed(batch, outcome, problem=f"PROBLEM: {error}")
         if not failed:
-            return Verdict(done=batch.records)
+            return Verdict(done=batch.records, state=state)
         # The lowest sequence number, which is the first in the order of the shard, is the checkpoint (3.8.1).
         cut = next(i for i, r in enumerate(batch.records) if r.item_identifier in failed)
         if cut == 0:
             return self._failed(batch, outcome, problem=None, failed=len(failed))
-        rest = self._part(batch.records[cut:])
+        rest = self._part(batch, batch.records[cut:])
         return Verdict(
             done=batch.records[:cut],
             retry=(rest,),
             delay_s=self.failure_backoff.delay(1),
             failed=len(failed),
+            state=state,
         )
+
+    def _reported(self, batch: Batch, outcome: Succeeded) -> frozenset[str]:
+        if not self.report_batch_item_failures:
+            return frozenset()
+        return failed_items(outcome.payload, {r.item_identifier for r in batch.records})
 
     def _failed(
         self, batch: Batch, outcome: Outcome, *, problem: str | None, failed: int | None = None
     ) -> Verdict:
         failed = len(batch.records) if failed is None else failed
-        if self.bisect and len(batch.records) > 1 and not isinstance(outcome, LostReply | TooLarge):
+        if len(batch.records) > 1 and self._splits(batch, outcome):
             middle = len(batch.records) // 2
-            halves = (self._part(batch.records[:middle]), self._part(batch.records[middle:]))
+            halves = (self._part(batch, batch.records[:middle]), self._part(batch, batch.records[middle:]))
             return Verdict(
                 retry=halves, delay_s=self.failure_backoff.delay(1), failed=failed, problem=problem
             )
         tried = replace(batch, tries=batch.tries + 1, invoke_count=batch.invoke_count + 1, refusals=0)
         if 0 <= self.maximum_retry_attempts < tried.tries:
-            discard = Discard(
-                records=batch.records,
+            discard = _discard(
+                batch,
+                batch.records,
                 condition=Condition.RETRY_ATTEMPTS_EXHAUSTED,
                 invoke_count=tried.invoke_count,
-                request_id=batch.id,
                 response=response_context(outcome),
             )
             return Verdict(discard=discard, failed=failed, problem=problem)
         delay_s = self.failure_backoff.delay(tried.tries)
         return Verdict(retry=(tried,), delay_s=delay_s, failed=failed, problem=problem)
 
-    def _part(self, records: tuple[Record, ...]) -> Batch:
+    def _splits(self, batch: Batch, outcome: Outcome) -> bool:
+        match outcome:
+            case LostReply():
+                return False
+            case TooLarge():
+                # It was cut to fit; since then an earlier part of it made the window's state grow.
+                return batch.window is not None
+            case _:
+                return self.bisect
+
+    def _part(self, batch: Batch, records: tuple[Record, ...]) -> Batch:
         """A batch cut from another starts with fresh budgets (semantics 3.7.2, 3.8.5)."""
-        return Batch(records=records, trigger=Trigger.RETRY, id=batch_id(self.scope, records))
+        return Batch(
+            records=records,
+            trigger=Trigger.RETRY,
+            id=batch_id(self.scope, records),
+            window=batch.window,
+            members=batch.members,
+        )
 
 
 def describe(outcome: Outcome) -> str | None:
@@ -232,6 +254,35 @@ def _refused(batch: Batch, outcome: Throttled | Unreachable, backoff: Backoff) -
 def _reduced(batch: Batch, records: tuple[Record, ...]) -> Batch:
     scope = f"{batch.id}|reduced"
     return replace(batch, records=records, id=batch_id(scope, records))
+
+
+def _discard(
+    batch: Batch,
+    records: tuple[Record, ...],
+    *,
+    condition: Condition,
+    invoke_count: int,
+    response: ResponseContext | None = None,
+) -> Discard:
+    return Discard(
+        records=records,
+        condition=condition,
+        invoke_count=invoke_count,
+        request_id=batch.id,
+        response=response,
+        window=batch.window,
+        members=batch.members,
+    )
+
+
+def _outlived(batch: Batch, *, older_than: float) -> bool:
+    """Whether a window's final invocation was tried until its youngest record would be too old.
+
+    Its records were in time, so it is tried at least once, however long ago its window ended.
+    """
+    if batch.records or batch.window is None or not (batch.tries or batch.refusals):
+        return False
+    return batch.window.end < older_than
 
 
 def _leading(records: Sequence[Record], *, older_than: float) -> int:

@@ -1,5 +1,6 @@
 """The AWS-compatible server of the demo, as its parent sees it: a child process on a free loopback port."""
 
+import contextlib
 import importlib.util
 import subprocess
 import sys
@@ -66,7 +67,8 @@ async def _port(process: Process, log: Path) -> int:
             while not text.endswith(b"\n"):
                 text += await process.stdout.receive()
     except (TimeoutError, anyio.EndOfStream) as error:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+            process.kill()
         raise StartError(f"moto's server did not start: {_last_words(log)}") from error
     return int(text)
 

@@ -6,6 +6,7 @@ import anyio.lowlevel
 
 from poller.core.leasing import Lease, checkpointed, released, renewed, taken
 from poller.core.records import Position
+from poller.core.timewindow import WindowState
 
 Rows = dict[tuple[str, str], Lease]
 
@@ -35,9 +36,9 @@ class MemoryLeaseStore:
         """Show that the owner lives."""
         return await self._change(lease, lambda stored: renewed(stored, lease))
 
-    async def checkpoint(self, lease: Lease, position: Position) -> Lease:
-        """Record that everything up to `position` is finished."""
-        return await self._change(lease, lambda stored: checkpointed(stored, lease, position))
+    async def checkpoint(self, lease: Lease, position: Position, window: WindowState | None = None) -> Lease:
+        """Record that everything up to `position` is finished, and what window is open there."""
+        return await self._change(lease, lambda stored: checkpointed(stored, lease, position, window))
 
     async def release(self, lease: Lease) -> None:
         """Give a lease up."""

@@ -11,9 +11,10 @@ import anyio.to_thread
 
 from poller.core.leasing import Lease, checkpointed, released, renewed, taken
 from poller.core.records import Position
+from poller.core.timewindow import WindowState
 from poller.errors import LeaseLost, StateRefused, StateUnavailable
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS leases (
     mapping TEXT NOT NULL,
@@ -24,10 +25,14 @@ CREATE TABLE IF NOT EXISTS leases (
     owner TEXT,
     epoch INTEGER NOT NULL,
     counter INTEGER NOT NULL,
+    tumbling_window TEXT,
     PRIMARY KEY (mapping, shard)
 ) WITHOUT ROWID
 """
-_COLUMNS = "mapping, shard, incarnation, parents, checkpoint, owner, epoch, counter"
+_COLUMNS = "mapping, shard, incarnation, parents, checkpoint, owner, epoch, counter, tumbling_window"
+_PLACES = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+# What makes a file of each version one of the next.
+_MIGRATIONS = {1: "ALTER TABLE leases ADD COLUMN tumbling_window TEXT"}
 
 Work = Callable[[sqlite3.Connection], object]
 
@@ -77,7 +82,7 @@ class SqliteLeaseStore:
         """Add leases, all in one write; one that exists is left as it is."""
         await self._do(
             lambda db: db.executemany(
-                "INSERT OR IGNORE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT OR IGNORE INTO leases ({_COLUMNS}) VALUES {_PLACES}",  # noqa: S608  # no input
                 [_row(lease) for lease in leases],
             )
         )
@@ -90,9 +95,9 @@ class SqliteLeaseStore:
         """Show that the owner lives."""
         return await self._change(lease, lambda stored: renewed(stored, lease))
 
-    async def checkpoint(self, lease: Lease, position: Position) -> Lease:
-        """Record that everything up to `position` is finished."""
-        return await self._change(lease, lambda stored: checkpointed(stored, lease, position))
+    async def checkpoint(self, lease: Lease, position: Position, window: WindowState | None = None) -> Lease:
+        """Record that everything up to `position` is finished, and what window is open there."""
+        return await self._change(lease, lambda stored: checkpointed(stored, lease, position, window))
 
     async def release(self, lease: Lease) -> None:
         """Give a lease up."""
@@ -119,7 +124,7 @@ class SqliteLeaseStore:
                 (lease.mapping, lease.shard),
             ).fetchone()
             changed = transition(_lease(row) if row else None)
-            db.execute("REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _row(changed))
+            db.execute(f"REPLACE INTO leases ({_COLUMNS}) VALUES {_PLACES}", _row(changed))  # noqa: S608  # no input
             return changed
 
         changed = await self._do(work)
@@ -189,6 +194,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"knows {SCHEMA_VERSION})"
         )
     connection.execute(_SCHEMA)
+    for older in range(version, SCHEMA_VERSION) if version else ():
+        connection.execute(_MIGRATIONS[older])
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.execute("COMMIT")
     if connection.execute("PRAGMA quick_check").fetchone()[0] != "ok":
@@ -213,11 +220,12 @@ def _row(lease: Lease) -> tuple[object, ...]:
         lease.owner,
         lease.epoch,
         lease.counter,
+        None if lease.window is None else str(lease.window),
     )
 
 
 def _lease(row: Sequence[object]) -> Lease:
-    mapping, shard, incarnation, parents, checkpoint, owner, epoch, counter = row
+    mapping, shard, incarnation, parents, checkpoint, owner, epoch, counter, window = row
     return Lease(
         mapping=str(mapping),
         shard=str(shard),
@@ -227,4 +235,5 @@ def _lease(row: Sequence[object]) -> Lease:
         owner=None if owner is None else str(owner),
         epoch=int(str(epoch)),
         counter=int(str(counter)),
+        window=None if window is None else WindowState.parse(str(window)),
     )

@@ -72,8 +72,10 @@ BAD_FILES: dict[str, tuple[str | dict[str, Any], list[str]]] = {
         ["Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"],
     ),
     "an option that is not obeyed yet": (
-        file_with(EventSourceArn=STREAM, StartingPosition="LATEST", TumblingWindowInSeconds=5),
-        ["TumblingWindowInSeconds", "not supported yet"],
+        file_with(
+            EventSourceArn=STREAM, StartingPosition="LATEST", MetricsConfig={"Metrics": ["EventCount"]}
+        ),
+        ["MetricsConfig", "not supported yet"],
     ),
     "no mapping": ("mappings: []\n", ["no mapping"]),
 }

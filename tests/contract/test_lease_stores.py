@@ -8,6 +8,7 @@ import pytest
 
 from poller.core.leasing import Lease
 from poller.core.records import Position
+from poller.core.timewindow import TimeWindow, WindowState
 from poller.errors import LeaseLost
 from poller.interfaces import LeaseStore
 from poller.leases.memory import MemoryLeaseStore
@@ -65,6 +66,47 @@ async def test_a_checkpoint_is_kept_and_never_goes_back(store: LeaseStore) -> No
 
     assert held.checkpoint == Position.after("10")
     assert (await store.list("m"))[0].checkpoint == Position.after("10")
+
+
+WINDOW = WindowState(window=TimeWindow(start=60, end=120), state=b'{"n":1.0,"a:b":"\\u00e9"}')
+
+
+async def test_a_window_is_kept_with_the_checkpoint_it_was_written_with(store: LeaseStore) -> None:
+    """To the byte; whoever takes the lease next goes on with it."""
+    await store.create([lease()])
+    held = await store.take(lease(), "w1")
+
+    held = await store.checkpoint(held, Position.after("10"), WINDOW)
+    held = await store.renew(held)
+    await store.release(held)
+
+    (free,) = await store.list("m")
+    assert free.window == WINDOW
+    assert (await store.take(free, "w2")).window == WINDOW
+
+
+async def test_a_window_is_closed_where_the_checkpoint_stands(store: LeaseStore) -> None:
+    """Its final invocation finishes no record."""
+    await store.create([lease()])
+    held = await store.take(lease(), "w1")
+    held = await store.checkpoint(held, Position.after("10"), WINDOW)
+    closed = WindowState(window=TimeWindow(start=120, end=180), state=None)
+
+    held = await store.checkpoint(held, Position.after("10"), closed)
+
+    (row,) = await store.list("m")
+    assert (row.checkpoint, row.window) == (Position.after("10"), closed)
+
+
+async def test_an_earlier_checkpoint_does_not_bring_its_window_back(store: LeaseStore) -> None:
+    """What it counted would be counted twice."""
+    await store.create([lease()])
+    held = await store.take(lease(), "w1")
+    held = await store.checkpoint(held, Position.after("10"), WINDOW)
+
+    await store.checkpoint(held, Position.after("9"))
+
+    assert (await store.list("m"))[0].window == WINDOW
 
 
 async def test_of_two_takers_one_wins(store: LeaseStore) -> None:

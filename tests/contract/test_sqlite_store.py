@@ -11,6 +11,7 @@ import pytest
 
 from poller.core.leasing import Lease
 from poller.core.records import Position
+from poller.core.timewindow import TimeWindow, WindowState
 from poller.errors import StateRefused, StateUnavailable
 from poller.leases.sqlite import SqliteLeaseStore
 
@@ -80,6 +81,46 @@ async def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(StateRefused, match="newer version"):
         await SqliteLeaseStore.open(path)
+
+
+_VERSION_1 = """
+CREATE TABLE leases (
+    mapping TEXT NOT NULL, shard TEXT NOT NULL, incarnation TEXT NOT NULL, parents TEXT NOT NULL,
+    checkpoint TEXT NOT NULL, owner TEXT, epoch INTEGER NOT NULL, counter INTEGER NOT NULL,
+    PRIMARY KEY (mapping, shard)
+) WITHOUT ROWID;
+INSERT INTO leases VALUES ('m', 's', 'i', 'p1 p2', 'AFTER_SEQUENCE_NUMBER:42', 'w1', 3, 7);
+PRAGMA user_version = 1;
+"""
+
+
+async def test_a_file_of_version_1_is_brought_up_to_date(tmp_path: Path) -> None:
+    """It keeps its leases, has no window open, and takes one from now on; also when it is opened again."""
+    path = tmp_path / "state.db"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(_VERSION_1)
+    connection.close()
+    window = WindowState(window=TimeWindow(start=60, end=120), state=b"{}")
+
+    store = await SqliteLeaseStore.open(path)
+    (old,) = await store.list("m")
+    await store.checkpoint(old, Position.after("43"), window)
+    await store.close()
+    again = await SqliteLeaseStore.open(path)
+    (row,) = await again.list("m")
+    await again.close()
+
+    assert old == Lease(
+        mapping="m",
+        shard="s",
+        incarnation="i",
+        checkpoint=Position.after("42"),
+        parents=("p1", "p2"),
+        owner="w1",
+        epoch=3,
+        counter=7,
+    )
+    assert (row.checkpoint, row.window) == (Position.after("43"), window)
 
 
 async def test_a_damaged_file_is_refused(tmp_path: Path) -> None:

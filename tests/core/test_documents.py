@@ -11,6 +11,7 @@ from mappings.model import EventSourceMapping
 from poller.core.discards import Condition, Discard, ResponseContext
 from poller.core.documents import Document, failure_document, object_key
 from poller.core.records import Record
+from poller.core.timewindow import TimeWindow
 
 STREAM = "arn:aws:kinesis:us-east-2:123456789012:stream/mystream"
 TABLE = "arn:aws:dynamodb:us-east-2:123456789012:table/mytable/stream/2019-11-14T00:04:06.388"
@@ -240,3 +241,27 @@ def test_another_mapping_or_shard_has_another_id() -> None:
     elsewhere = failure_document(EXHAUSTED, mapping=mapping(), shard="shardId-7", wall_now=NOW)
 
     assert len({told(EXHAUSTED).id, other.id, elsewhere.id}) == 3
+
+
+WINDOW = TimeWindow(start=1573689180, end=1573689240)
+
+
+def test_the_document_of_a_window_says_which_one() -> None:
+    """After everything else (semantics 3.9.11)."""
+    document = members(replace(EXHAUSTED, window=WINDOW))
+
+    assert list(document)[-2:] == ["KinesisBatchInfo", "timeWindowInfo"]
+    assert document["timeWindowInfo"] == {"start": "2019-11-13T23:53:00Z", "end": "2019-11-13T23:54:00Z"}
+    assert len(json.dumps(document)) < 1024
+
+
+@pytest.mark.parametrize(
+    ("source", "batch_info"), [(STREAM, "KinesisBatchInfo"), (TABLE, "DDBStreamBatchInfo")]
+)
+def test_a_failed_final_invocation_has_shard_and_stream_alone(source: str, batch_info: str) -> None:
+    """It had no records (semantics 3.9.11); the object holds the event with the state."""
+    discard = replace(EXHAUSTED, records=(), window=WINDOW, members=b',"state":{"n":1}')
+
+    assert members(discard, source=source)[batch_info] == {"shardId": SHARD, "streamArn": source}
+    payload = json.loads(told(discard).with_payload())["payload"]
+    assert payload == '{"Records":[],"state":{"n":1}}'

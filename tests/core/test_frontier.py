@@ -46,5 +46,7 @@ def test_records_of_one_sequence_number_are_passed_together() -> None:
 
     frontier.resolve([first, twin_a])
     assert frontier.advance() is None
+    assert frontier.halted
     frontier.resolve([twin_b])
     assert frontier.advance() == "2"
+    assert not frontier.halted

@@ -4,6 +4,7 @@ import pytest
 
 from poller.core.leasing import Lease, ahead, checkpointed, released, renewed, taken
 from poller.core.records import Position
+from poller.core.timewindow import TimeWindow, WindowState
 from poller.errors import LeaseLost
 
 FREE = Lease(mapping="m", shard="s", incarnation="i", checkpoint=Position.trim_horizon())
@@ -55,6 +56,18 @@ def test_a_checkpoint_never_moves_backwards() -> None:
 
     assert checkpointed(at_10, held, Position.after("9")).checkpoint == Position.after("10")
     assert ahead(Position.after("10"), Position.after("9"))
+
+
+def test_a_window_moves_only_with_a_checkpoint_that_is_not_behind() -> None:
+    """At the same position it may be closed; an earlier write does not open it again."""
+    window = WindowState(window=TimeWindow(start=0, end=60), state=b"{}")
+    held = taken(FREE, FREE, "w1")
+    counted = checkpointed(held, held, Position.after("10"), window)
+    closed = checkpointed(counted, held, Position.after("10"), None)
+
+    assert counted.window == window
+    assert closed.window is None
+    assert checkpointed(closed, held, Position.after("9"), window) == closed
 
 
 def test_the_end_of_a_shard_is_ahead_of_everything_in_it() -> None:

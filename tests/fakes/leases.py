@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from poller.core.leasing import Lease
 from poller.core.records import Position
+from poller.core.timewindow import WindowState
 from poller.errors import StateUnavailable
 from poller.interfaces import Clock
 from poller.leases.memory import MemoryLeaseStore
@@ -69,10 +70,10 @@ class FakeLeaseStore:
         await self._begin()
         return await self._ended(await self._inner.renew(lease))
 
-    async def checkpoint(self, lease: Lease, position: Position) -> Lease:
+    async def checkpoint(self, lease: Lease, position: Position, window: WindowState | None = None) -> Lease:
         """Move the checkpoint forward."""
         await self._begin()
-        moved = await self._inner.checkpoint(lease, position)
+        moved = await self._inner.checkpoint(lease, position, window)
         self._history.add(
             Checkpointed(
                 self._now(),

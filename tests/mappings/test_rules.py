@@ -367,7 +367,7 @@ def test_deleting_its_line_is_all_that_lifts_a_refusal(field: str, monkeypatch: 
 
 def test_all_broken_rules_are_found() -> None:
     """A client is told the first; the author of a file is told all."""
-    found = errors(KINESIS, StartingPosition=None, TumblingWindowInSeconds=60, ScalingConfig={})
+    found = errors(KINESIS, StartingPosition=None, KMSKeyArn=ASKING["KMSKeyArn"], ScalingConfig={})
 
     fields = [error.field for error in found]
-    assert fields == ["ScalingConfig", "StartingPosition", "TumblingWindowInSeconds"]
+    assert fields == ["ScalingConfig", "StartingPosition", "KMSKeyArn"]

@@ -90,7 +90,7 @@ async def _settle_once(self: Settler, done: Sequence[Record]) -> None:
 
 async def _save_once(self: Settler, position: Position) -> None:
     try:
-        await self._parts.save(position)
+        await self._parts.save(position, self._parts.windows.stored)
     except StateUnavailable:
         return
 
@@ -241,7 +241,7 @@ def _only_the_failed(self: StreamRetry, batch: Batch, outcome: Succeeded) -> Ver
         return self._failed(batch, outcome, problem=None)
     left = tuple(r for r in batch.records if r.item_identifier in failed)
     done = tuple(r for r in batch.records if r.item_identifier not in failed)
-    return Verdict(done=done, retry=(self._part(left),) if left else ())
+    return Verdict(done=done, retry=(self._part(batch, left),) if left else ())
 
 
 def _lenient(payload: bytes, known: Any) -> frozenset[str]:

@@ -7,6 +7,7 @@ from poller.core.discards import Discard
 from poller.core.leasing import Lease
 from poller.core.outcomes import Outcome
 from poller.core.records import Page, Position, Record, Shard, Topology
+from poller.core.timewindow import WindowState
 from poller.interfaces import Clock, Invocation, LeaseStore, Reader, Source, Target
 from poller.telemetry import Meter
 from poller.waiting import Drain
@@ -104,9 +105,9 @@ class GatedLeases:
         self._gate.check()
         return await self._inner.renew(lease)
 
-    async def checkpoint(self, lease: Lease, position: Position) -> Lease:
+    async def checkpoint(self, lease: Lease, position: Position, window: WindowState | None = None) -> Lease:
         self._gate.check()
-        return await self._inner.checkpoint(lease, position)
+        return await self._inner.checkpoint(lease, position, window)
 
     async def release(self, lease: Lease) -> None:
         self._gate.check()
