@@ -20,11 +20,18 @@ def configure(log_format: LogFormat, level: str, stream: TextIO | None = None) -
     ]
     if log_format is LogFormat.JSON:
         processors += [
-            structlog.processors.dict_tracebacks,
+            # Without the variables of each frame: they hold records.
+            structlog.processors.ExceptionRenderer(
+                structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+            ),
             structlog.processors.JSONRenderer(serializer=_to_json),
         ]
     else:
-        processors.append(structlog.dev.ConsoleRenderer(colors=stream.isatty()))
+        processors.append(
+            structlog.dev.ConsoleRenderer(
+                colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        )
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),

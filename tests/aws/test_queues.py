@@ -88,6 +88,27 @@ def test_the_handler_receives_the_body_that_was_sent_to_the_byte(moto: Moto, run
     assert all(isinstance(value, str) for value in record["attributes"].values())
 
 
+def test_no_payload_key_or_receipt_is_ever_logged(moto: Moto, run: Run) -> None:
+    """At debug level, with a handler that fails and a message that is filtered out."""
+    url, arn = moto.queue(VisibilityTimeout="2")
+    client = moto.client("sqs")
+    attribute = {"CANARY-name": {"DataType": "String", "StringValue": "CANARY-value"}}
+    client.send_message(QueueUrl=url, MessageBody='{"keep": "CANARY-body"}', MessageAttributes=attribute)
+    client.send_message(QueueUrl=url, MessageBody="CANARY-filtered")
+    run.write_file(
+        {"f": _handler("fail", timeout=1)},
+        [_mapping(arn, FilterCriteria={"Filters": [{"Pattern": '{"body":{"keep":[{"exists":true}]}}'}]})],
+    )
+    process = run.start()
+
+    until(lambda: len(run.records()) >= 2)
+    stop(process)
+
+    assert "batch_failed" in run.log()
+    assert "CANARY" not in run.log()
+    assert run.records()[0]["receiptHandle"] not in run.log()
+
+
 def test_a_failing_handler_leaves_messages_to_their_visibility_timeout(moto: Moto, run: Run) -> None:
     """They come again no sooner than the queue says, and are not deleted."""
     url, arn = moto.queue(VisibilityTimeout="3")
