@@ -55,6 +55,11 @@ class FaultKind(StrEnum):
     FUNCTION_SLOW = "function_slow"
     FUNCTION_BUG = "function_bug"
 
+    DESTINATION_UNAVAILABLE = "destination_unavailable"
+    DESTINATION_DENIED = "destination_denied"
+    DESTINATION_LOST_REPLY = "destination_lost_reply"
+    """A document arrives, and the answer never comes."""
+
     STATE_UNAVAILABLE = "state_unavailable"
     """A write is refused: the disk is full, the table throttled."""
     STATE_LOST_REPLY = "state_lost_reply"

@@ -224,6 +224,14 @@ class Discarded(NamedTuple):
     condition: str
 
 
+class Told(NamedTuple):
+    """A destination has a document about these records."""
+
+    at: float
+    mapping: str
+    records: tuple[str, ...]
+
+
 class GapReported(NamedTuple):
     """A process reported that records left a shard unread."""
 
@@ -329,6 +337,7 @@ Event = (
     | LeaseReleased
     | Checkpointed
     | Discarded
+    | Told
     | GapReported
     | Restarted
     | Struck

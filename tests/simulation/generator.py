@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mappings.arns import EventSource, SourceKind
 from mappings.model import EventSourceMapping, StartingPosition
@@ -63,6 +64,11 @@ FAULTS = {
     ),
     SourceKind.DYNAMODB: (*_ANY_SOURCE, *_ANY_FUNCTION, *_ANY_STREAM, *(FaultKind.ROTATE,) * 5),
 }
+DESTINATION_FAULTS = (
+    FaultKind.DESTINATION_UNAVAILABLE,
+    FaultKind.DESTINATION_DENIED,
+    FaultKind.DESTINATION_LOST_REPLY,
+)
 STATE_FAULTS = (FaultKind.STATE_UNAVAILABLE, FaultKind.STATE_LOST_REPLY, FaultKind.STATE_SLOW)
 # Drawn on every call, these would let nothing happen at all.
 _RARE = {
@@ -82,6 +88,8 @@ _ARNS = {
 def generate(seed: int) -> Scenario:
     """The scenario of a seed."""
     chance = random.Random(f"scenario {seed}")
+    # Drawn apart, so that a seed is the scenario it was before there were destinations.
+    apart = random.Random(f"destinations {seed}")
     heal_at = chance.choice((15.0, 40.0, 40.0, 90.0))
     start_at = chance.choice((0.0, 0.0, heal_at / 4))
     mappings = tuple(
@@ -90,8 +98,8 @@ def generate(seed: int) -> Scenario:
     )
     return Scenario(
         seed=seed,
-        mappings=mappings,
-        faults=_faults(chance, mappings, heal_at),
+        mappings=tuple(_with_destination(apart, plan) for plan in mappings),
+        faults=(*_faults(chance, mappings, heal_at), *_destination_faults(apart, mappings, heal_at)),
         lives=_lives(chance, heal_at),
         start_at=start_at,
         heal_at=heal_at,
@@ -123,6 +131,23 @@ def mapping_plan(
         visibility_timeout_s=timeout_s + chance.choice((0.0, 4.0, 40.0)),  # less is refused
         max_receive_count=chance.choice((None, None, 1, 3)),
     )
+
+
+def _with_destination(chance: random.Random, plan: MappingPlan) -> MappingPlan:
+    if plan.kind is SourceKind.SQS or chance.random() < 0.5:
+        return plan
+    return replace(plan, mapping=replace(plan.mapping, on_failure_destination=_ARNS[SourceKind.SQS]))
+
+
+def _destination_faults(
+    chance: random.Random, mappings: Sequence[MappingPlan], heal_at: float
+) -> list[Fault]:
+    """Trouble of destinations; it strikes only where a mapping has one."""
+    return [
+        _fault(chance, chance.choice(DESTINATION_FAULTS), f"{plan.name}!", heal_at)
+        for plan in mappings
+        if chance.random() < 0.5
+    ]
 
 
 def _mapping(

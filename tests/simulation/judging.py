@@ -10,6 +10,7 @@ INVARIANTS = {
     "dropped without a report": "I1",
     "unexpected": "I1",
     "early-acked": "I2",
+    "given up untold": "I2",
     "reordered": "I3",
     "two in flight": "I4",
     "too many in flight": "I4",

@@ -1,5 +1,6 @@
 """Faults in our own code, each of which the simulation must find: the test of the tests."""
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -19,7 +20,8 @@ from poller.core.outcomes import FunctionError, LostReply, Outcome, Succeeded, T
 from poller.core.records import Page, Position, Record, Topology
 from poller.core.responses import InvalidResponse, failed_items
 from poller.core.retrying import Admission, Now, QueueRetry, StreamRetry, Verdict
-from poller.errors import PositionExpired, SourceError, StateUnavailable
+from poller.discarder import Discarder, OnFailure
+from poller.errors import DestinationError, PositionExpired, SourceError, StateUnavailable
 from poller.gates import GroupGate
 from poller.lane import Lane
 from poller.poller import Poller
@@ -64,6 +66,16 @@ async def _report_last(
     await _resolve(self, (*done, *gone), left, None)
     if discard is not None:
         self._parts.meter.discarded(self._parts.shard, discard, delivered=False)
+
+
+async def _tell_nobody(self: Discarder, discard: Discard, on_failure: OnFailure) -> bool:
+    return True
+
+
+async def _tell_once(self: Discarder, discard: Discard, on_failure: OnFailure) -> bool:
+    with contextlib.suppress(DestinationError):
+        await on_failure.destination.send(on_failure.document(discard, self._shard, 0.0))
+    return True
 
 
 async def _report_never(
@@ -297,6 +309,8 @@ MUTANTS: dict[str, Mutant] = {
     "maximum instead of prefix": _mutant(Frontier, "advance", _furthest),
     "checkpoint before the discard is reported": _mutant(Settler, "resolve", _report_last),
     "a discard is not reported": _mutant(Settler, "resolve", _report_never),
+    "a destination is not told": _mutant(Discarder, "_deliver", _tell_nobody),
+    "a destination is told once": _mutant(Discarder, "_deliver", _tell_once),
     "what failed is released": _mutant(Settler, "resolve", _release_failed),
     "Failed[] is ignored": _mutant(Settler, "_settle", _settle_once),
     "a checkpoint is tried once": _mutant(Settler, "_checkpoint", _save_once),

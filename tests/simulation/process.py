@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import anyio
 
 from mappings.model import EventSourceMapping
-from poller.interfaces import Clock, LeaseStore, Source, Target
+from poller.interfaces import Clock, Destination, LeaseStore, Source, Target
 from poller.rules import Tempo
 from poller.runner import Runner, RunnerParts
 from poller.supervisor import Supervisor
@@ -16,6 +16,7 @@ from poller.waiting import Drain
 from tests.fakes.history import Died, DrainBegun, Ended, History, Ready, Restarted, Started
 from tests.simulation.seams import (
     Gate,
+    GatedDestination,
     GatedLeases,
     GatedSource,
     GatedTarget,
@@ -34,6 +35,8 @@ class ProcessParts:
     mappings: Sequence[EventSourceMapping]
     sources: Mapping[str, Source]
     targets: Mapping[str, Target]
+    destinations: Mapping[str, Destination]
+    """By mapping, for those that have one."""
     leases: LeaseStore
     clock: Clock
     history: History
@@ -102,9 +105,11 @@ class Process:
         self, mapping: EventSourceMapping, surroundings: Surroundings, supervisor: Supervisor
     ) -> Runner:
         parts = self._parts
+        destination = parts.destinations.get(mapping.uuid)
         runner_parts = RunnerParts(
             source=GatedSource(parts.sources[mapping.uuid], self._gate),
             target=GatedTarget(parts.targets[mapping.uuid], self._gate),
+            destination=None if destination is None else GatedDestination(destination, self._gate),
             leases=GatedLeases(parts.leases, self._gate),
             owner=self.name,
             tempo=parts.tempo,

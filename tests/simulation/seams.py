@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from poller.budget import ByteBudget
 from poller.core.discards import Discard
+from poller.core.documents import Document
 from poller.core.leasing import Lease
 from poller.core.outcomes import Outcome
 from poller.core.records import Page, Position, Record, Shard, Topology
 from poller.core.timewindow import WindowState
-from poller.interfaces import Clock, Invocation, LeaseStore, Reader, Source, Target
+from poller.interfaces import Clock, Destination, Invocation, LeaseStore, Reader, Source, Target
 from poller.telemetry import Meter
 from poller.waiting import Drain
 from tests.fakes.events import read_event
@@ -80,6 +81,18 @@ class GatedTarget:
 
     async def close(self) -> None:
         await self._inner.close()
+
+
+class GatedDestination:
+    """A destination that a dead process cannot reach."""
+
+    def __init__(self, inner: Destination, gate: Gate) -> None:
+        self._inner = inner
+        self._gate = gate
+
+    async def send(self, document: Document) -> None:
+        self._gate.check()
+        await self._inner.send(document)
 
 
 class GatedLeases:

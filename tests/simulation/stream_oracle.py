@@ -14,6 +14,7 @@ from tests.fakes.history import (
     LeaseForgotten,
     LeaseTaken,
     Restarted,
+    Told,
 )
 from tests.simulation.judging import Lives, Violation
 from tests.simulation.scenario import MappingPlan
@@ -33,6 +34,8 @@ class StreamOracle:
         self._orphaned: set[tuple[str, ...]] = set()
         """Batches whose last failure was counted for a shard that had been begun anew meanwhile."""
         self._failures: dict[tuple[str, ...], int] = {}
+        self._told: set[str] = set()
+        """Records that an on-failure destination has a document of."""
         self._restarted: dict[str, float] = {}
         self._reached: dict[tuple[str, str], int] = {}
         """The last checkpoint of a process in a shard."""
@@ -53,6 +56,8 @@ class StreamOracle:
                 self._answered(event)
             case Discarded():
                 yield from self._discarded(event)
+            case Told():
+                self._told.update(event.records)
             case Restarted():
                 self._restarts(event)
 
@@ -244,6 +249,9 @@ class StreamOracle:
             failed = self._failures.get(key, 0)
             if key not in self._orphaned and failed < self._mapping.maximum_retry_attempts + 1:
                 yield Violation("discarded early", event.at, f"{event.records} failed {failed} times")
+        untold = [name for name in event.records if name not in self._told]
+        if self._mapping.on_failure_destination and untold:
+            yield Violation("given up untold", event.at, f"no destination has {untold}")
         for record in records:
             self._finish(record, event.at, event.process)
 

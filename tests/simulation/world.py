@@ -16,6 +16,7 @@ from poller.core.records import PositionKind
 from poller.interfaces import Source
 from poller.leases.memory import MemoryLeaseStore
 from tests.fakes.clocks import LoopClock
+from tests.fakes.destinations import FakeDestination
 from tests.fakes.dynamodb import dynamodb_stream, rotate
 from tests.fakes.faults import HAPPENINGS, Fault, FaultKind, Faults
 from tests.fakes.functions import FakeFunction, FakeTarget
@@ -143,6 +144,16 @@ class _World:
                 mappings=[plan.mapping for plan in scenario.mappings],
                 sources={plan.name: self._source(plan.name, name) for plan in scenario.mappings},
                 targets={key: FakeTarget(f, process=name) for key, f in self._functions.items()},
+                destinations={
+                    plan.name: FakeDestination(
+                        self._wire(f"{plan.name}!"),
+                        mapping=plan.name,
+                        clock=self._clock,
+                        history=self._history,
+                    )
+                    for plan in scenario.mappings
+                    if plan.mapping.on_failure_destination
+                },
                 leases=FakeLeaseStore(
                     self._rows, self._wire(STATE), clock=self._clock, history=self._history, process=name
                 ),
