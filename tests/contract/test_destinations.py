@@ -26,6 +26,7 @@ from poller.errors import (
 )
 from poller.interfaces import Destination
 from tests.conftest import REGION, Moto, unique
+from tests.contract.stubbing import answering
 
 SERVICES = ["sqs", "sns", "s3"]
 ARNS = {
@@ -255,16 +256,8 @@ _ERRORS: dict[str, Callable[[str, int], web.Response]] = {
 @pytest.fixture
 async def stub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stub]:
     made = Stub()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", made.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{runner.addresses[0][1]}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    yield made
-    await runner.cleanup()
+    async with answering(made.answer, monkeypatch):
+        yield made
 
 
 async def send(service: str, *, times: int = 1, arn: str | None = None) -> None:

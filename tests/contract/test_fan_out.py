@@ -16,6 +16,7 @@ from poller.core.records import Page, Position
 from poller.errors import SourceThrottled
 from poller.interfaces import Reader
 from poller.sources.kinesis_fan_out import KinesisFanOutSource
+from tests.contract.stubbing import answering
 
 STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks"
 CONSUMER = f"{STREAM}/consumer/audit:1700000000"
@@ -97,16 +98,8 @@ class Stub:
 @pytest.fixture
 async def stub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stub]:
     made = Stub()
-    app = web.Application()
-    app.router.add_post("/{path:.*}", made.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL_KINESIS", f"http://127.0.0.1:{runner.addresses[0][1]}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    yield made
-    await runner.cleanup()
+    async with answering(made.answer, monkeypatch):
+        yield made
 
 
 async def _open(aws: Aws, after: Position) -> Reader:

@@ -22,6 +22,7 @@ from poller.errors import (
 from poller.interfaces import Reader
 from poller.sources.sqs import SqsSource, sqs_event
 from poller.surroundings import SystemClock
+from tests.contract.stubbing import answering
 
 ARN = "arn:aws:sqs:eu-west-1:123456789012:orders"
 QUEUE = EventSource.parse(ARN)
@@ -82,16 +83,8 @@ class Stub:
 @pytest.fixture
 async def stub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stub]:
     made = Stub()
-    app = web.Application()
-    app.router.add_post("/{path:.*}", made.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", f"http://127.0.0.1:{runner.addresses[0][1]}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    yield made
-    await runner.cleanup()
+    async with answering(made.answer, monkeypatch):
+        yield made
 
 
 @asynccontextmanager

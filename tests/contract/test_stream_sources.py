@@ -24,6 +24,7 @@ from poller.errors import (
 )
 from poller.sources.dynamodb import DynamoDbSource, dynamodb_event
 from poller.sources.kinesis import KinesisSource, kinesis_event
+from tests.contract.stubbing import answering
 
 STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks"
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/carts/stream/2024-06-10T19:26:16.525"
@@ -56,16 +57,8 @@ class Stub:
 @pytest.fixture
 async def stub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stub]:
     made = Stub()
-    app = web.Application()
-    app.router.add_post("/{path:.*}", made.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{runner.addresses[0][1]}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    yield made
-    await runner.cleanup()
+    async with answering(made.answer, monkeypatch):
+        yield made
 
 
 def _kinesis_shard(name: str, *parents: str, closed: bool = False) -> dict[str, Any]:
