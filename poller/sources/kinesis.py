@@ -7,6 +7,7 @@ from mappings.arns import EventSource
 from poller.aws import NO_ACCOUNT, Aws, server_time, source_errors
 from poller.core.payload import encode_json
 from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
+from poller.errors import PositionExpired
 
 
 class KinesisSource:
@@ -38,7 +39,22 @@ class KinesisSource:
         )
 
     async def open(self, shard: Shard, after: Position) -> "KinesisReader":
-        """Get an iterator at a position."""
+        """Get an iterator at a position.
+
+        Kinesis gives one at the horizon where the position was trimmed, and does not say so.
+        """
+        reader = await self._reader(shard, after)
+        if after.sequence_number is not None:
+            horizon = await self._reader(shard, Position.trim_horizon())
+            oldest = (await horizon.receive(1, 0.0)).records
+            if oldest and int(oldest[0].receipt) > int(after.sequence_number):
+                raise PositionExpired(
+                    f"{self._stream.name}/{shard.id}: the oldest record comes after the checkpoint; "
+                    "records between them may have been trimmed"
+                )
+        return reader
+
+    async def _reader(self, shard: Shard, after: Position) -> "KinesisReader":
         client = await self._aws.client("kinesis", self._stream.region)
         with source_errors(f"{self._stream.name}/{shard.id}"):
             answer = await client.get_shard_iterator(

@@ -130,14 +130,38 @@ async def test_kinesis_iterators_are_asked_for_at_the_position(
     stub.answers = {
         "DescribeStreamSummary": [SUMMARY],
         "ListShards": [{"Shards": [_kinesis_shard("a")]}],
-        "GetShardIterator": [{"ShardIterator": "i"}],
+        "GetShardIterator": [{"ShardIterator": "i"}, {"ShardIterator": "horizon"}],
+        "GetRecords": [{"Records": []}],
     }
     async with Aws() as aws:
         source = KinesisSource(EventSource.parse(STREAM), aws)
         (shard,) = (await source.discover()).shards
         await source.open(shard, position)
 
-    assert stub.requests("GetShardIterator") == [{"StreamARN": STREAM, "ShardId": "a", **request_}]
+    assert stub.requests("GetShardIterator")[0] == {"StreamARN": STREAM, "ShardId": "a", **request_}
+
+
+@pytest.mark.parametrize(("oldest", "trimmed"), [([], False), ([40], False), ([49], False), ([50], True)])
+async def test_a_position_before_the_horizon_of_kinesis_is_told(
+    stub: Stub, oldest: list[int], *, trimmed: bool
+) -> None:
+    """Kinesis goes on at the horizon without a word: the oldest record is looked at (semantics 3.2.4)."""
+    stub.answers = {
+        "DescribeStreamSummary": [SUMMARY],
+        "ListShards": [{"Shards": [_kinesis_shard("a")]}],
+        "GetShardIterator": [{"ShardIterator": "i"}, {"ShardIterator": "horizon"}],
+        "GetRecords": [{"Records": [_record(number) for number in oldest], "NextShardIterator": "j"}],
+    }
+    async with Aws() as aws:
+        source = KinesisSource(EventSource.parse(STREAM), aws)
+        (shard,) = (await source.discover()).shards
+        if trimmed:
+            with pytest.raises(PositionExpired, match="may have been trimmed"):
+                await source.open(shard, Position.after("49"))
+        else:
+            await source.open(shard, Position.after("49"))
+
+    assert stub.requests("GetRecords") == [{"ShardIterator": "horizon", "Limit": 1, "StreamARN": STREAM}]
 
 
 def _record(number: int) -> dict[str, Any]:

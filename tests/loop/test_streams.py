@@ -81,6 +81,32 @@ def test_shards_are_delivered_side_by_side() -> None:
     in_virtual_time(play)
 
 
+def test_a_thousand_shards_are_all_read_within_a_minute_of_the_start() -> None:
+    """Opened a few at a time: never more than sixteen at once."""
+
+    class Slow(MemoryStream):
+        opening = most = 0
+
+        async def open(self, shard: Shard, after: Position) -> Reader:  # type: ignore[override]
+            self.opening += 1
+            self.most = max(self.most, self.opening)
+            await anyio.sleep(0.2)
+            self.opening -= 1
+            return await super().open(shard, after)
+
+    async def play() -> None:
+        stream = Slow(CLOCK, shards=1000)
+        for shard in range(1000):
+            stream.put(f"shard-{shard}", str(shard))
+        function = Function()
+        async with playing(stream_mapping(), stream, function.target):
+            await eventually(lambda: len(function.seen) == 1000, within_s=60)
+
+        assert stream.most == 16
+
+    in_virtual_time(play)
+
+
 def test_a_failing_batch_blocks_its_shard_and_is_retried_with_growing_waits() -> None:
     """Nothing behind it overtakes; when it succeeds the shard goes on."""
 
