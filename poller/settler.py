@@ -57,7 +57,7 @@ class Settler:
     def admit(self, records: Sequence[Record]) -> None:
         """Records were read."""
         self._hold(sum(record.size for record in records))
-        self._parts.meter.polled(records)
+        self._parts.meter.polled(self._parts.shard, records)
         self._frontier.admit(records)
 
     async def resolve(self, done: Sequence[Record], left: Sequence[Record], discard: Discard | None) -> None:

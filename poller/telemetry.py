@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import structlog
@@ -33,6 +34,7 @@ class Log(StrEnum):
     BATCH_REFUSED = "batch_refused"
     BATCH_DISCARDED = "batch_discarded"
     RECORDS_TRIMMED = "records_trimmed"
+    TRIM_BOUNDED = "trim_bounded"
     RECORDS_RELEASED = "records_released"
     RECEIPTS_EXPIRED = "receipts_expired"
     CHECKPOINT_FAILED = "checkpoint_failed"
@@ -86,6 +88,7 @@ class Meter:
         self.last_processing_result = NO_RECORDS_PROCESSED
         self.iterator_age_s: dict[str, float] = {}
         self._problems: dict[str, str] = {}
+        self._gaps: dict[str, Position] = {}
         self._log = structlog.get_logger().bind(mapping=mapping, source=source)
 
     # ----- reading
@@ -95,10 +98,12 @@ class Meter:
         self.counts.reads += 1
         self.counts.asked += asked
 
-    def polled(self, records: Sequence[Record]) -> None:
+    def polled(self, shard: str, records: Sequence[Record]) -> None:
         """Records were read."""
         self.counts.polled += len(records)
         self.counts.in_flight += len(records)
+        if shard in self._gaps:
+            self._bound_gap(shard, records[0])
 
     def filtered_out(self, count: int) -> None:
         """Records matched no filter."""
@@ -204,7 +209,16 @@ class Meter:
 
     def trimmed(self, shard: str, after: Position) -> None:
         """Records may have left the stream unread; the gap begins after `after`."""
+        self._gaps[shard] = after
         self._log.error(Log.RECORDS_TRIMMED, shard=shard, after=str(after))
+
+    def _bound_gap(self, shard: str, first: Record) -> None:
+        """The first record read after a gap is where it ends."""
+        after = self._gaps.pop(shard)
+        arrived = datetime.fromtimestamp(first.arrived_at, UTC).isoformat(timespec="milliseconds")
+        self._log.error(
+            Log.TRIM_BOUNDED, shard=shard, after=str(after), before=first.position, arrived=arrived
+        )
 
     def checkpoint_failed(self, shard: str, error: Exception) -> None:
         """The state store did not take a checkpoint; the lane waits."""

@@ -1,10 +1,13 @@
 """How a stream is read and delivered, over in-memory seams and in virtual time."""
 
+import io
+import json
 from functools import partial
 from typing import Any
 
 import anyio
 import pytest
+import structlog
 
 from poller.core.leasing import Lease
 from poller.core.outcomes import FunctionError, Outcome, Succeeded, Throttled
@@ -12,6 +15,8 @@ from poller.core.records import Page, Position, Shard
 from poller.errors import IteratorExpired, PositionExpired, SourceError, SourceThrottled, StateUnavailable
 from poller.interfaces import Reader
 from poller.leases.memory import MemoryLeaseStore
+from poller.logs import configure
+from poller.settings import LogFormat
 from poller.sources.memory import MemoryStream
 from tests.loop.stage import CLOCK, Function, eventually, in_virtual_time, playing, stream_mapping
 
@@ -269,16 +274,22 @@ def test_an_iterator_that_expires_before_the_first_record_goes_back_to_the_pinne
 
 
 def test_trimmed_records_are_reported_and_reading_goes_on() -> None:
-    """At the horizon; the mapping says so."""
+    """At the horizon; both ends of the gap are told."""
 
     async def play() -> None:
         stream = Troubled(PositionExpired("trimmed"))
         stream.put("shard-0", "x")
         function = Function()
+        logged = io.StringIO()
+        configure(LogFormat.JSON, "error", logged)
         async with playing(stream_mapping(), stream, function.target):
             await eventually(lambda: len(function.seen) == 1)
+        structlog.reset_defaults()
 
         assert stream.opened[-1] == Position.trim_horizon()
+        begin, end = [json.loads(line) for line in logged.getvalue().splitlines()]
+        assert (begin["event"], begin["after"]) == ("records_trimmed", "TRIM_HORIZON")
+        assert (end["event"], end["before"]) == ("trim_bounded", "1")
 
     in_virtual_time(play)
 
