@@ -37,6 +37,7 @@ RULES: dict[str, list[str]] = {
         ROTATION + "test_writes_keep_their_order_over_rollovers",
         ROTATION + "test_nothing_is_lost_by_rollovers_while_the_poller_is_away",
         "core/test_lineage.py::test_thirty_days_of_rotation_leave_a_bounded_number_of_leases",
+        "loop/test_rotation.py::test_thirty_days_of_rotation_leave_nothing_behind_and_lose_nothing",
     ],
     "4.9 order of an item": [ROTATION + "test_writes_keep_their_order_over_rollovers"],
     "4.10 the event": [
