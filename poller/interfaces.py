@@ -108,6 +108,10 @@ class LeaseStore(Protocol):
         """All leases of a mapping, in the order of their shard ids."""
         ...
 
+    async def get(self, mapping: str, shard: str) -> Lease | None:
+        """The lease of one shard; None where there is none."""
+        ...
+
     async def create(self, leases: Sequence[Lease]) -> None:
         """Add leases, all in one write; a lease that exists is left as it is."""
         ...

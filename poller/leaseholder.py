@@ -89,8 +89,7 @@ class Leaseholder:
 
         Also where the stream was recreated meanwhile: then this shard is another one of the same name.
         """
-        leases = {lease.shard: lease for lease in await self._store.list(self._mapping)}
-        lease = leases.get(shard)
+        lease = await self._store.get(self._mapping, shard)
         if lease is None or lease.incarnation != incarnation:
             raise LeaseLost(f"shard {shard} belongs to another stream now")
         return HeldLease(self._store, await self._store.take(lease, self._owner))

@@ -101,7 +101,8 @@ class Settler:
             await self.reader.settle((), records)
         except SourceError as error:
             self._parts.meter.problem(f"PROBLEM: {error}", shard=self._parts.shard)
-        else:
+            return
+        if records[0].position is None:  # a stream had nothing taken from it
             self._parts.meter.released(self._parts.shard, len(records))
 
     def close(self) -> None:

@@ -121,7 +121,7 @@ class ShardSet:
             self._parts.meter.working(shard=shard.id)  # its problems are no longer ours
             ended = False
         if ended:
-            self._parts.meter.say(Log.SHARD_ENDED, shard=shard.id)
+            self._parts.meter.shard_ended(shard.id)
             self._ended.set()
 
     async def _poll(self, shard: Shard, lease: HeldLease) -> bool:

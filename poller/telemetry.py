@@ -28,7 +28,6 @@ class Log(StrEnum):
     MAPPING_PROBLEM = "mapping_problem"
     MAPPING_RECOVERED = "mapping_recovered"
     MAPPING_RESTARTED = "mapping_restarted"
-    TARGET_NOT_READY = "target_not_ready"
     BATCH_SUCCEEDED = "batch_succeeded"
     BATCH_FAILED = "batch_failed"
     BATCH_REFUSED = "batch_refused"
@@ -224,6 +223,12 @@ class Meter:
         """The state store did not take a checkpoint; the lane waits."""
         self.last_processing_result = f"PROBLEM: {error}"
         self._log.warning(Log.CHECKPOINT_FAILED, shard=shard, reason=str(error))
+
+    def shard_ended(self, shard: str) -> None:
+        """A shard is finished; its age is of no more interest."""
+        self.iterator_age_s.pop(shard, None)
+        self._gaps.pop(shard, None)
+        self._log.info(Log.SHARD_ENDED, shard=shard)
 
     def say(self, event: Log, **fields: object) -> None:
         """Log what needs no count."""

@@ -22,6 +22,11 @@ class MemoryLeaseStore:
         await anyio.lowlevel.checkpoint()
         return [lease for (owner, _), lease in sorted(self.rows.items()) if owner == mapping]
 
+    async def get(self, mapping: str, shard: str) -> Lease | None:
+        """The lease of one shard."""
+        await anyio.lowlevel.checkpoint()
+        return self.rows.get((mapping, shard))
+
     async def create(self, leases: Sequence[Lease]) -> None:
         """Add leases; one that exists is left as it is."""
         await anyio.lowlevel.checkpoint()

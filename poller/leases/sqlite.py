@@ -78,6 +78,12 @@ class SqliteLeaseStore:
         assert isinstance(rows, list)
         return [_lease(row) for row in rows]
 
+    async def get(self, mapping: str, shard: str) -> Lease | None:
+        """The lease of one shard."""
+        found = await self._do(lambda db: _select(db, mapping, shard))
+        assert found is None or isinstance(found, Lease)
+        return found
+
     async def create(self, leases: Sequence[Lease]) -> None:
         """Add leases, all in one write; one that exists is left as it is."""
         await self._do(
@@ -119,11 +125,7 @@ class SqliteLeaseStore:
 
     async def _change(self, lease: Lease, transition: Callable[[Lease | None], Lease]) -> Lease:
         def work(db: sqlite3.Connection) -> Lease:
-            row = db.execute(
-                f"SELECT {_COLUMNS} FROM leases WHERE mapping = ? AND shard = ?",  # noqa: S608  # no input
-                (lease.mapping, lease.shard),
-            ).fetchone()
-            changed = transition(_lease(row) if row else None)
+            changed = transition(_select(db, lease.mapping, lease.shard))
             db.execute(f"REPLACE INTO leases ({_COLUMNS}) VALUES {_PLACES}", _row(changed))  # noqa: S608  # no input
             return changed
 
@@ -163,6 +165,14 @@ class SqliteLeaseStore:
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
+
+
+def _select(db: sqlite3.Connection, mapping: str, shard: str) -> Lease | None:
+    row = db.execute(
+        f"SELECT {_COLUMNS} FROM leases WHERE mapping = ? AND shard = ?",  # noqa: S608  # no input
+        (mapping, shard),
+    ).fetchone()
+    return _lease(row) if row else None
 
 
 def _connect(path: Path) -> sqlite3.Connection:

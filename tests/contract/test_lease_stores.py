@@ -45,6 +45,16 @@ async def test_a_created_lease_is_listed_whole(store: LeaseStore) -> None:
     assert list(await store.list("m")) == [lease("s1"), lease("s2")]
 
 
+async def test_one_lease_is_found_by_its_mapping_and_shard(store: LeaseStore) -> None:
+    """As it is now; None where there is none."""
+    await store.create([lease("s1"), lease("s2"), lease("s1", mapping="other")])
+    held = await store.take(lease("s2"), "w1")
+
+    assert await store.get("m", "s1") == lease("s1")
+    assert await store.get("m", "s2") == held
+    assert await store.get("m", "s3") is None
+
+
 async def test_creating_again_changes_nothing(store: LeaseStore) -> None:
     """A lease that exists keeps its checkpoint."""
     await store.create([lease()])

@@ -40,6 +40,11 @@ class FakeLeaseStore:
         await self._begin()
         return await self._inner.list(mapping)
 
+    async def get(self, mapping: str, shard: str) -> Lease | None:
+        """The lease of one shard."""
+        await self._begin()
+        return await self._inner.get(mapping, shard)
+
     async def create(self, leases: Sequence[Lease]) -> None:
         """Add leases."""
         await self._begin()

@@ -31,7 +31,7 @@ def test_thirty_days_of_rotation_leave_nothing_behind_and_lose_nothing() -> None
             function.target,
             leases=store,
             tempo=replace(Tempo(), kinesis=rare, discovery_s=600.0),
-        ):
+        ) as stage:
             for roll in range(ROLLS):
                 stream.put(f"shard-{roll}", f"{roll} early")
                 await anyio.sleep(2 * HOUR_S)
@@ -41,8 +41,10 @@ def test_thirty_days_of_rotation_leave_nothing_behind_and_lose_nothing() -> None
                 stream._shards.pop(f"shard-{roll - LISTED}", None)
                 most = max(most, len(store.rows))
             await eventually(lambda: len(function.seen) == 2 * ROLLS)
+            ages = len(stage.runner.meter.iterator_age_s)
 
         assert function.seen == [f"{roll} {half}" for roll in range(ROLLS) for half in ("early", "late")]
         assert most <= LISTED + 3
+        assert ages <= 2
 
     in_virtual_time(play)

@@ -106,6 +106,10 @@ class GatedLeases:
         self._gate.check()
         return await self._inner.list(mapping)
 
+    async def get(self, mapping: str, shard: str) -> Lease | None:
+        self._gate.check()
+        return await self._inner.get(mapping, shard)
+
     async def create(self, leases: Sequence[Lease]) -> None:
         self._gate.check()
         await self._inner.create(leases)
