@@ -13,6 +13,11 @@ ValueError
 │  └─ UnrecognizedEventSource       an ARN of a service that is never polled
 ├─ IllegalTransition                a State change that is not in the table
 └─ InvalidFile                      everything wrong with a set of mapping files
+StoreError                          where mappings are kept, nothing was written
+├─ StoreUnavailable                 passing: disk full, table throttled; it may have been written
+├─ StoreRefused                     it cannot be used as it is: locked, corrupt, from a newer version
+├─ AlreadyMapped                    source and function have a mapping already
+└─ VersionChanged                   another write was faster
 """
 
 import json
@@ -183,3 +188,27 @@ class InvalidFile(ValueError):
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(self.problems))
+
+
+class StoreError(Exception):
+    """The store could not do what was asked."""
+
+
+class StoreUnavailable(StoreError):
+    """A passing failure: what was asked may or may not have been written."""
+
+
+class StoreRefused(StoreError):
+    """The store cannot be used as it is."""
+
+
+class AlreadyMapped(StoreError):
+    """Another mapping stands in the way; `uuid` is its own."""
+
+    def __init__(self, uuid: str) -> None:
+        super().__init__(f"mapping {uuid} exists already")
+        self.uuid = uuid
+
+
+class VersionChanged(StoreError):
+    """The mapping is not the one that was read: it was changed or removed since."""

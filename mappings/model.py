@@ -51,6 +51,11 @@ class EventSourceMapping:
     maximum_pollers: int | None = None
 
     @property
+    def link(self) -> tuple[str, str]:
+        """Source and qualified function: between the two there is one mapping at most."""
+        return self.event_source.arn, self.function_arn
+
+    @property
     def report_batch_item_failures(self) -> bool:
         return "ReportBatchItemFailures" in self.function_response_types
 

@@ -5,7 +5,6 @@ import signal
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 import anyio
 import structlog
@@ -18,12 +17,11 @@ from poller.budget import ByteBudget
 from poller.destinations import make_destination
 from poller.errors import DestinationUnsuitable, StartError
 from poller.interfaces import Destination, LeaseStore, Target
-from poller.leases.memory import MemoryLeaseStore
-from poller.leases.sqlite import SqliteLeaseStore
 from poller.rules import FAST, Tempo
 from poller.runner import Runner, RunnerParts
 from poller.settings import Profile, Settings, handler_environment
 from poller.sources import SourceParts, make_source
+from poller.state import open_state
 from poller.supervisor import Supervisor
 from poller.surroundings import Surroundings, SystemClock
 from poller.targets import make_target
@@ -63,10 +61,10 @@ class Worker:
             StartError: A function cannot be hosted.
         """
         async with AsyncExitStack() as stack:
-            store = await stack.enter_async_context(open_store(self._settings.state))
+            state = await stack.enter_async_context(open_state(self._settings.state))
             aws = await stack.enter_async_context(Aws())
             targets = await stack.enter_async_context(self._open_targets(aws))
-            self.runners = [self._runner(mapping, store, aws, targets) for mapping in self._enabled()]
+            self.runners = [self._runner(mapping, state.leases, aws, targets) for mapping in self._enabled()]
             return await self._supervisor.run(self.runners)
 
     def _enabled(self) -> list[EventSourceMapping]:
@@ -123,21 +121,6 @@ def _destination(mapping: EventSourceMapping, aws: Aws) -> Destination | None:
         return make_destination(arn, region=mapping.event_source.region, aws=aws)
     except DestinationUnsuitable as error:
         raise StartError(f"{mapping.label}: {error}") from error
-
-
-@asynccontextmanager
-async def open_store(state: str) -> AsyncIterator[LeaseStore]:
-    """The lease store a `POLLER_STATE` names."""
-    store: LeaseStore
-    if state == "memory://":
-        store = MemoryLeaseStore()
-    else:
-        store = await SqliteLeaseStore.open(Path(state.removeprefix("sqlite:///")))
-    try:
-        yield store
-    finally:
-        with anyio.CancelScope(shield=True):
-            await store.close()
 
 
 async def run_until_signalled(worker: Worker) -> int:

@@ -11,20 +11,15 @@ from poller.core.records import Position
 from poller.core.timewindow import TimeWindow, WindowState
 from poller.errors import LeaseLost
 from poller.interfaces import LeaseStore
-from poller.leases.memory import MemoryLeaseStore
-from poller.leases.sqlite import SqliteLeaseStore
+from poller.state import open_state
 
 
 @pytest.fixture(params=["memory", "sqlite"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LeaseStore]:
     """An empty store of each kind."""
-    opened: LeaseStore = (
-        MemoryLeaseStore()
-        if request.param == "memory"
-        else await SqliteLeaseStore.open(tmp_path / "state.db")
-    )
-    yield opened
-    await opened.close()
+    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'state.db'}"
+    async with open_state(url) as state:
+        yield state.leases
 
 
 def lease(shard: str = "s1", mapping: str = "m") -> Lease:

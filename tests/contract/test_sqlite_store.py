@@ -14,20 +14,27 @@ from poller.core.records import Position
 from poller.core.timewindow import TimeWindow, WindowState
 from poller.errors import StateRefused, StateUnavailable
 from poller.leases.sqlite import SqliteLeaseStore
+from poller.state import open_file
+
+
+async def opened(path: Path) -> SqliteLeaseStore:
+    """The leases of a state file; whoever opens it closes its file."""
+    return SqliteLeaseStore(await open_file(path))
+
 
 LEASE = Lease(mapping="m", shard="s", incarnation="i", checkpoint=Position.trim_horizon())
 
 
 async def test_a_checkpoint_survives_closing_and_opening(tmp_path: Path) -> None:
     """It is in the file."""
-    store = await SqliteLeaseStore.open(tmp_path / "state.db")
+    store = await opened(tmp_path / "state.db")
     await store.create([LEASE])
     await store.checkpoint(await store.take(LEASE, "w1"), Position.after("42"))
-    await store.close()
+    await store._file.close()
 
-    again = await SqliteLeaseStore.open(tmp_path / "state.db")
+    again = await opened(tmp_path / "state.db")
     (row,) = await again.list("m")
-    await again.close()
+    await again._file.close()
 
     assert (row.checkpoint, row.owner) == (Position.after("42"), "w1")
 
@@ -35,17 +42,17 @@ async def test_a_checkpoint_survives_closing_and_opening(tmp_path: Path) -> None
 async def test_a_second_process_is_refused(tmp_path: Path) -> None:
     """With a sentence that names the file and the reason."""
     path = tmp_path / "state.db"
-    store = await SqliteLeaseStore.open(path)
+    store = await opened(path)
     script = (
         "import anyio, pathlib, sys\n"
-        "from poller.leases.sqlite import SqliteLeaseStore\n"
-        "anyio.run(SqliteLeaseStore.open, pathlib.Path(sys.argv[1]))\n"
+        "from poller.state import open_file\n"
+        "anyio.run(open_file, pathlib.Path(sys.argv[1]))\n"
     )
 
     other = subprocess.run(
         [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False, timeout=30
     )
-    await store.close()
+    await store._file.close()
 
     assert other.returncode != 0
     assert f"state file {path} is in use by another process" in other.stderr
@@ -53,12 +60,13 @@ async def test_a_second_process_is_refused(tmp_path: Path) -> None:
 
 async def test_every_commit_is_synced_to_disk(tmp_path: Path) -> None:
     """WAL with synchronous=FULL: a power cut takes nothing that was answered."""
-    store = await SqliteLeaseStore.open(tmp_path / "state.db")
+    store = await opened(tmp_path / "state.db")
 
     pragmas = [
-        store._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+        store._file._connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("journal_mode", "synchronous")
     ]
-    await store.close()
+    await store._file.close()
 
     assert pragmas == ["wal", 2]
 
@@ -66,8 +74,8 @@ async def test_every_commit_is_synced_to_disk(tmp_path: Path) -> None:
 async def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     """Positions decide over loss."""
     path = tmp_path / "deep" / "state.db"
-    store = await SqliteLeaseStore.open(path)
-    await store.close()
+    store = await opened(path)
+    await store._file.close()
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -80,7 +88,7 @@ async def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     connection.close()
 
     with pytest.raises(StateRefused, match="newer version"):
-        await SqliteLeaseStore.open(path)
+        await opened(path)
 
 
 _VERSION_1 = """
@@ -102,13 +110,13 @@ async def test_a_file_of_version_1_is_brought_up_to_date(tmp_path: Path) -> None
     connection.close()
     window = WindowState(window=TimeWindow(start=60, end=120), state=b"{}")
 
-    store = await SqliteLeaseStore.open(path)
+    store = await opened(path)
     (old,) = await store.list("m")
     await store.checkpoint(old, Position.after("43"), window)
-    await store.close()
-    again = await SqliteLeaseStore.open(path)
+    await store._file.close()
+    again = await opened(path)
     (row,) = await again.list("m")
-    await again.close()
+    await again._file.close()
 
     assert old == Lease(
         mapping="m",
@@ -129,20 +137,20 @@ async def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"this is no database, and it is long enough to look like one" * 20)
 
     with pytest.raises(StateRefused, match="damaged"):
-        await SqliteLeaseStore.open(path)
+        await opened(path)
 
 
 async def test_a_place_that_is_no_file_is_refused(tmp_path: Path) -> None:
     """With the reason of the system."""
     with pytest.raises(StateRefused, match="cannot be used"):
-        await SqliteLeaseStore.open(tmp_path)
+        await opened(tmp_path)
 
 
 async def test_a_full_disk_is_a_passing_failure(tmp_path: Path) -> None:
     """The write is refused, nothing is half written, and it works again when there is room."""
-    store = await SqliteLeaseStore.open(tmp_path / "state.db")
-    pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
-    store._connection.execute(f"PRAGMA max_page_count = {pages}")
+    store = await opened(tmp_path / "state.db")
+    pages = store._file._connection.execute("PRAGMA page_count").fetchone()[0]
+    store._file._connection.execute(f"PRAGMA max_page_count = {pages}")
     many = [
         Lease(mapping="m", shard=f"s{n}" * 50, incarnation="i", checkpoint=Position.trim_horizon())
         for n in range(200)
@@ -152,10 +160,10 @@ async def test_a_full_disk_is_a_passing_failure(tmp_path: Path) -> None:
         await store.create(many)
     assert list(await store.list("m")) == []
 
-    store._connection.execute("PRAGMA max_page_count = 100000")
+    store._file._connection.execute("PRAGMA max_page_count = 100000")
     await store.create(many)
     assert len(await store.list("m")) == len(many)
-    await store.close()
+    await store._file.close()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX kill")
@@ -164,15 +172,15 @@ async def test_the_lock_ends_with_its_process_however_it_ends(tmp_path: Path) ->
     path = tmp_path / "state.db"
     script = (
         "import anyio, os, pathlib, signal, sys\n"
-        "from poller.leases.sqlite import SqliteLeaseStore\n"
+        "from poller.state import open_file\n"
         "async def main():\n"
-        "    store = await SqliteLeaseStore.open(pathlib.Path(sys.argv[1]))\n"
+        "    store = await open_file(pathlib.Path(sys.argv[1]))\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "anyio.run(main)\n"
     )
     killed = subprocess.run([sys.executable, "-c", script, str(path)], check=False, timeout=30)
 
-    store = await SqliteLeaseStore.open(path)
-    await store.close()
+    store = await opened(path)
+    await store._file.close()
 
     assert killed.returncode == -9

@@ -1,0 +1,1 @@
+"""Where mappings are kept: in memory, or in the state file."""
