@@ -21,9 +21,14 @@ Path = tuple[str | int, ...]
 _RECORDED_ENUM_ORDER = {"EventSourcePosition": ("LATEST", "AT_TIMESTAMP", "TRIM_HORIZON")}
 
 
-def request_violations(request: Mapping[str, object]) -> tuple[Violation, ...]:
-    """Return all that a CreateEventSourceMapping request breaks; a null member counts as absent."""
-    return tuple(_check(CREATE_REQUEST, request, ()))
+def request_violations(
+    request: Mapping[str, object], request_shape: str = CREATE_REQUEST
+) -> tuple[Violation, ...]:
+    """Return all that a request breaks; a null member counts as absent.
+
+    `request_shape` names the structure in the service model that the request must have.
+    """
+    return tuple(_check(request_shape, request, ()))
 
 
 def _check(name: str, value: object, path: Path) -> Iterator[Violation]:
@@ -66,7 +71,8 @@ def _check_structure(name: str, value: Mapping[str, object], path: Path) -> Iter
     known = members(name)
     for member, item in value.items():
         if member not in known:
-            yield _unknown_member(member, item, path, list(known))
+            where = ".".join(map(str, path)) or name.removesuffix("Request")
+            yield _unknown_member(member, item, (*path, member), where=where, known=list(known))
         elif item is not None:
             yield from _check(known[member], item, (*path, member))
     for member in shape(name).get("required", ()):
@@ -79,12 +85,11 @@ def _check_structure(name: str, value: Mapping[str, object], path: Path) -> Iter
             )
 
 
-def _unknown_member(member: str, value: object, path: Path, known: list[str]) -> Violation:
+def _unknown_member(member: str, value: object, path: Path, *, where: str, known: list[str]) -> Violation:
     near = difflib.get_close_matches(member, known, n=1)
     hint = f", did you mean {near[0]}?" if near else ""
-    where = ".".join(str(step) for step in path) or "CreateEventSourceMapping"
     return Violation(
-        path=(*path, member),
+        path=path,
         value=value,
         constraint="Member must be defined",
         explanation=f"{member} is not a parameter of {where}{hint}",
@@ -154,6 +159,7 @@ _READERS: dict[str, Callable[[str], object]] = {
     "Arn": Arn.parse,
     "NamespacedFunctionName": FunctionName.parse,
     "DestinationArn": _read_destination,
+    "TaggableResource": Arn.parse,
 }
 
 # Tags use Unicode classes, which `re` does not have. Each is tried as its ASCII part, on a value whose other

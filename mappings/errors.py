@@ -3,6 +3,8 @@
 MappingError                        one request refused; carries the field
 ├─ InvalidParameterValueException   400  legal values break a rule
 ├─ ValidationException              400  values break a constraint that the service model declares
+├─ SerializationException           400  the body of a request cannot be read
+├─ UnknownOperationException        404  no operation that is served
 ├─ ResourceConflictException        409  the mapping exists already
 ├─ ResourceInUseException           400  the mapping is in a transitional State
 ├─ ResourceNotFoundException        404  no such mapping
@@ -134,6 +136,20 @@ class ValidationException(MappingError):
 
     def sentences(self) -> tuple[str, ...]:
         return tuple(violation.sentence for violation in self.violations)
+
+
+class SerializationException(MappingError):
+    """Raised by AWS's front end, as ValidationException is."""
+
+    status = 400
+    type = None
+
+
+class UnknownOperationException(MappingError):
+    """Raised by AWS's front end."""
+
+    status = 404
+    type = None
 
 
 class ResourceConflictException(MappingError):

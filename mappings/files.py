@@ -5,14 +5,16 @@ file, the mapping or function, and the field.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from os.path import realpath  # Path.resolve() raises on a loop of links, which reading then tells better
 from pathlib import Path
 
 from mappings.arns import FunctionName
+from mappings.directory import FunctionDirectory
 from mappings.documents import read_document
 from mappings.errors import InvalidFile, shown
-from mappings.functions import Function, parse_function, unlisted_function
+from mappings.functions import Function, parse_function
 from mappings.model import EventSourceMapping
 from mappings.spelling import in_aws_spelling
 from mappings.validation import mapping_from_request, request_errors
@@ -27,13 +29,8 @@ class MappingSet:
 
     functions: Mapping[str, Function]
     mappings: tuple[EventSourceMapping, ...]
-
-    def function_for(self, mapping: EventSourceMapping) -> Function:
-        """Return what the mapping invokes: the function that the files define, else one of AWS Lambda."""
-        name = FunctionName.parse(mapping.function_name)
-        if name.is_local and name.name in self.functions:
-            return self.functions[name.name]
-        return unlisted_function(mapping)
+    file_of: Mapping[str, str] = field(default_factory=dict)
+    """The file that defines each mapping, by UUID."""
 
 
 def read_mapping_files(paths: Iterable[Path | str], *, now: float) -> MappingSet:
@@ -46,7 +43,11 @@ def read_mapping_files(paths: Iterable[Path | str], *, now: float) -> MappingSet
     reading.check_references()
     if reading.problems:
         raise InvalidFile(reading.problems)
-    return MappingSet(functions=reading.functions, mappings=tuple(reading.mappings.values()))
+    return MappingSet(
+        functions=reading.functions,
+        mappings=tuple(reading.mappings.values()),
+        file_of=reading.file_of,
+    )
 
 
 class _Reading:
@@ -56,6 +57,7 @@ class _Reading:
         self.problems: list[str] = []
         self.functions: dict[str, Function] = {}
         self.mappings: dict[str, EventSourceMapping] = {}  # by place
+        self.file_of: dict[str, str] = {}  # by UUID
         self._now = now
         self._defined: dict[str, str] = {}  # function name -> place, also of those that are not valid
 
@@ -72,23 +74,32 @@ class _Reading:
                 if real not in seen:
                     seen.add(real)
                     self._read_file(file)
-        if not self.mappings and not self.problems:
-            self._report(", ".join(map(str, paths)) or "arguments", ["no mapping is given"])
+        if not self.mappings and not self.functions and not self.problems:
+            self._report(
+                ", ".join(map(str, paths)) or "arguments", ["neither a mapping nor a function is given"]
+            )
 
     def check_references(self) -> None:
-        """Report what only all files together show: duplicates, and functions misused or not used."""
+        """Report what only all files together show: duplicates, and functions misused or misspelt."""
         places: dict[tuple[str, str], str] = {}
         for place, mapping in self.mappings.items():
-            first = places.setdefault((mapping.event_source.arn, mapping.function_arn), place)
+            first = places.setdefault(mapping.link, place)
             if first != place:
                 self._report(place, [f"EventSourceArn and FunctionName are the same as in {first}"])
             self._report(place, _qualifier_problems(mapping, self.functions))
         # An invalid mapping may be the one that uses it.
         if not self.problems:
-            names = [FunctionName.parse(mapping.function_name) for mapping in self.mappings.values()]
-            used = {name.name for name in names if name.is_local}
-            for name in sorted(self.functions.keys() - used):
-                self._report(self._defined[name], ["no mapping has this FunctionName"])
+            self._check_spelling()
+
+    def _check_spelling(self) -> None:
+        """A function may wait for mappings of the API, but not beside a name that is almost its own."""
+        names = [FunctionName.parse(mapping.function_name) for mapping in self.mappings.values()]
+        used = {name.name for name in names}
+        undefined = sorted({name.name for name in names if name.is_local} - self.functions.keys())
+        for name in sorted(self.functions.keys() - used):
+            if near := get_close_matches(name, undefined, n=1):
+                problem = f"no mapping has this FunctionName; {near[0]} is used and not defined"
+                self._report(self._defined[name], [problem])
 
     def _report(self, place: str, problems: Iterable[str]) -> None:
         self.problems.extend(f"{place}: {problem}" for problem in problems)
@@ -132,11 +143,11 @@ class _Reading:
         for index, value in enumerate(section):
             place = f"{path}: mappings[{index}]"
             if isinstance(value, Mapping):
-                self._read_mapping(place, value)
+                self._read_mapping(path, place, value)
             else:
                 self._report(place, [f"a mapping must be an object, not {shown(value)}"])
 
-    def _read_mapping(self, place: str, value: Mapping[str, object]) -> None:
+    def _read_mapping(self, path: str, place: str, value: Mapping[str, object]) -> None:
         request, problems = in_aws_spelling(value)
         place = f"{place}{_description(request)}"
         if not problems:
@@ -145,7 +156,9 @@ class _Reading:
         if problems:
             self._report(place, problems)
         else:
-            self.mappings[place] = mapping_from_request(request, now=self._now)
+            mapping = mapping_from_request(request, now=self._now)
+            self.mappings[place] = mapping
+            self.file_of[mapping.uuid] = path
 
 
 def _files_at(path: Path) -> list[Path]:
@@ -173,8 +186,8 @@ def _on_one_line(value: object) -> str:
 
 
 def _qualifier_problems(mapping: EventSourceMapping, functions: Mapping[str, Function]) -> Iterator[str]:
-    name = FunctionName.parse(mapping.function_name)
-    if name.is_local and name.qualifier is not None and name.name in functions:
+    if FunctionDirectory(functions).of_file(mapping.function_name) is None:
+        name = FunctionName.parse(mapping.function_name)
         yield (
             f"FunctionName {name.qualified_name} has a qualifier, but {name.name} is defined in functions, "
             "where a function has neither versions nor aliases"

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from mappings.arns import FunctionName
 from mappings.errors import InvalidArn, InvalidFile, shown
-from mappings.model import EventSourceMapping
 
 # Nothing but this ends a handler of ours or a request. 30 s is the default visibility timeout of a queue: a
 # batch is judged before its messages appear again.
@@ -71,11 +70,6 @@ def known_timeout(function: Function) -> float | None:
     if isinstance(function, LambdaFunction) and not function.timeout_known:
         return None
     return function.timeout
-
-
-def unlisted_function(mapping: EventSourceMapping) -> LambdaFunction:
-    """Return the function of AWS Lambda that a mapping means when no file defines the name."""
-    return LambdaFunction(name=mapping.function_name, function=FunctionName.parse(mapping.function_name))
 
 
 def parse_function(name: str, value: object) -> Function:

@@ -1,8 +1,7 @@
 """What each event source allows beyond the declared constraints: fields, defaults and ranges; and what waits.
 
 An option that this version does not obey stands in `NOT_YET`. What `mappings` owes it is done already
-(constraints, rules, model, wire form): once something obeys it, its line is deleted. Tags alone have no place
-in the model, because AWS keeps them beside the mapping.
+(constraints, rules, model, wire form): once something obeys it, its line is deleted.
 """
 
 from collections.abc import Mapping
@@ -55,6 +54,7 @@ _EVERY_SOURCE = frozenset(
 _QUEUE = _EVERY_SOURCE | {"ScalingConfig", "ProvisionedPollerConfig"}
 _STREAM = _EVERY_SOURCE | {
     "StartingPosition",
+    "StartingPositionTimestamp",
     "ParallelizationFactor",
     "MaximumRecordAgeInSeconds",
     "MaximumRetryAttempts",
@@ -75,7 +75,7 @@ class SourceLimits:
 
 
 _KINESIS = SourceLimits(
-    fields=_STREAM | {"StartingPositionTimestamp"},
+    fields=_STREAM,
     batch_size=100,
     starting_positions=frozenset(StartingPosition),
 )
@@ -91,7 +91,6 @@ LIMITS: Mapping[SourceType, SourceLimits] = {
     SourceType.KINESIS_CONSUMER: _KINESIS,
     SourceType.DYNAMODB_STREAM: replace(
         _KINESIS,
-        fields=_STREAM,
         starting_positions=frozenset({StartingPosition.TRIM_HORIZON, StartingPosition.LATEST}),
     ),
 }
@@ -99,14 +98,12 @@ LIMITS: Mapping[SourceType, SourceLimits] = {
 NOT_YET: dict[str, str] = {
     "KMSKeyArn": "KMSKeyArn is not supported yet",
     "MetricsConfig": "MetricsConfig is not supported yet",
-    "Tags": "Tags are not supported yet",
 }
 
 # What a request may say of a field without asking for anything; NOT_YET lets these values pass.
 NEUTRAL: Mapping[str, tuple[object, ...]] = {
     "KMSKeyArn": ("",),
     "MetricsConfig": ({}, {"Metrics": []}),
-    "Tags": ({},),
 }
 
 

@@ -21,13 +21,20 @@ from mappings.limits import (
 )
 from mappings.model import StartingPosition
 from mappings.patterns import Constraint, InvalidPattern, Pattern
+from mappings.tags import tag_problem
 from mappings.wire import CreateRequest
 
 Findings = Iterator[MappingError]
 
 
 def broken_rules(request: CreateRequest, source: EventSource, *, now: float) -> Findings:
-    """Yield every rule that the request breaks: those of AWS, then what this version does not do yet."""
+    """Yield every rule that the request breaks, in AWS's order."""
+    yield from setting_rules(request, source, now=now)
+    yield from filter_rules(request, source)
+
+
+def setting_rules(request: CreateRequest, source: EventSource, *, now: float) -> Findings:
+    """Yield what is broken before AWS looks at the source itself; last, what this version does not do."""
     limits = limits_of(source)
     yield from _foreign_fields(request, source, limits)
     # A foreign field is reported once; no rule about it follows.
@@ -40,14 +47,24 @@ def broken_rules(request: CreateRequest, source: EventSource, *, now: float) -> 
     yield from _destination_rules(own)
     yield from _poller_rules(own)
     yield from _metrics_rules(own)
-    yield from _filter_rules(own, source)
+    yield from _tag_rules(own)
     yield from _not_yet(own)
 
 
 def _foreign_fields(request: CreateRequest, source: EventSource, limits: SourceLimits) -> Findings:
     for field in request:
         if field not in limits.fields:
-            yield unsupported(field, f"{field} does not apply to {SourceType.of(source).value}")
+            yield _foreign_field(field, source)
+
+
+def _foreign_field(field: str, source: EventSource) -> InvalidParameterValueException:
+    explanation = f"{field} does not apply to {SourceType.of(source).value}"
+    if field.startswith("StartingPosition") and not source.kind.is_stream:
+        # AWS has a text of its own for this one.
+        return InvalidParameterValueException(
+            "StartingPosition is not valid for SQS event sources.", field=field, explanation=explanation
+        )
+    return unsupported(field, explanation)
 
 
 def unsupported(field: str, explanation: str) -> InvalidParameterValueException:
@@ -106,7 +123,13 @@ def _timestamp_problem(position: str, timestamp: float | None, now: float) -> st
         missing = "StartingPositionTimestamp is required when StartingPosition is AT_TIMESTAMP"
         return missing if at_timestamp else None
     if not at_timestamp:
-        return f"StartingPositionTimestamp requires StartingPosition AT_TIMESTAMP, not {position}"
+        return "Timestamp only valid with StartingPosition AT_TIMESTAMP"
+    if timestamp < 0:
+        # AWS passes on what Kinesis says of it.
+        return (
+            "Received Exception while reading from provided stream. "
+            "class java.lang.Long can not be converted to a Timestamp"
+        )
     return "StartingPositionTimestamp must not be in the future" if timestamp > now else None
 
 
@@ -192,11 +215,17 @@ def _metrics_rules(request: CreateRequest) -> Findings:
         )
 
 
+def _tag_rules(request: CreateRequest) -> Findings:
+    if problem := tag_problem(request.get("Tags", {})):
+        yield InvalidParameterValueException(problem, field="Tags")
+
+
 # What a filter names to look into the record itself. It is JSON: a list of plain values is an error.
 _DATA_KEYS = {SourceKind.KINESIS: "data", SourceKind.DYNAMODB: "dynamodb"}
 
 
-def _filter_rules(request: CreateRequest, source: EventSource) -> Findings:
+def filter_rules(request: CreateRequest, source: EventSource) -> Findings:
+    """Yield what is broken about filters, which AWS reads after it has looked at the source."""
     filters = request.get("FilterCriteria", {}).get("Filters", [])
     if len(filters) > MAXIMUM_FILTERS:
         yield InvalidParameterValueException(

@@ -29,7 +29,7 @@ def mapping_from_request(
     """
     for error in _errors(request, now):
         raise error
-    return _build(_typed(request), uuid)
+    return built_mapping(typed_request(request), uuid)
 
 
 def request_errors(request: Mapping[str, object], *, now: float) -> tuple[MappingError, ...]:
@@ -52,18 +52,30 @@ def _errors(request: Mapping[str, object], now: float) -> Iterator[MappingError]
     if violations:
         yield ValidationException(violations)
         return
-    typed = _typed(request)
+    typed = typed_request(request)
     try:
-        source = _event_source(typed)
+        source = event_source_of(typed)
     except InvalidParameterValueException as error:
         yield error
     else:
         yield from broken_rules(typed, source, now=now)
 
 
-def _typed(request: Mapping[str, object]) -> CreateRequest:
-    """Drop the nulls, which mean absent; the declared constraints have proved every other type."""
+def typed_request(request: Mapping[str, object]) -> CreateRequest:
+    """Drop the nulls, which mean absent; the declared constraints, which are kept, prove every other type."""
     return cast("CreateRequest", _without_nulls(request))
+
+
+def patched_request(current: CreateRequest, changes: CreateRequest) -> CreateRequest:
+    """Return the request that `current` becomes by an update (semantics 1.2.4).
+
+    What is absent stays; an empty value clears. An empty ProvisionedPollerConfig, which a create refuses, is
+    how clients take it away.
+    """
+    patched = current | changes
+    if changes.get("ProvisionedPollerConfig") == {}:
+        del patched["ProvisionedPollerConfig"]
+    return patched
 
 
 def _without_nulls(value: object) -> object:
@@ -74,7 +86,8 @@ def _without_nulls(value: object) -> object:
     return value
 
 
-def _event_source(request: CreateRequest) -> EventSource:
+def event_source_of(request: CreateRequest) -> EventSource:
+    """Read the event source, or raise InvalidParameterValueException as AWS does for one it does not know."""
     text = request.get("EventSourceArn")
     if text is None:
         raise InvalidParameterValueException(
@@ -90,7 +103,8 @@ def _event_source(request: CreateRequest) -> EventSource:
         raise InvalidParameterValueException(str(error), field="EventSourceArn") from error
 
 
-def _build(request: CreateRequest, uuid: str | None) -> EventSourceMapping:
+def built_mapping(request: CreateRequest, uuid: str | None) -> EventSourceMapping:
+    """Return the mapping of a request that breaks nothing."""
     source = EventSource.parse(request["EventSourceArn"])
     function = FunctionName.parse(request["FunctionName"])
     function_arn = function.arn(region=source.region, account=source.account, partition=source.partition)

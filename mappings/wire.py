@@ -1,11 +1,12 @@
 """The JSON in which AWS's API speaks of a mapping: what a request holds, and what a response shows."""
 
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import TypedDict, cast
 
 from mappings.model import EventSourceMapping
 from mappings.service_model import CREATE_REQUEST, members
-from mappings.states import State
+from mappings.states import State, transition_reason
+from mappings.store import StoredMapping
 
 
 class Filter(TypedDict, total=False):
@@ -122,6 +123,30 @@ def _members_shown_when_set(mapping: EventSourceMapping) -> dict[str, object]:
     if any(count is not None for count in pollers.values()):
         candidates["ProvisionedPollerConfig"] = {k: v for k, v in pollers.items() if v is not None}
     return {member: value for member, value in candidates.items() if value is not None}
+
+
+def configuration_of(stored: StoredMapping) -> dict[str, object]:
+    """Return a mapping as every operation of the API answers with it."""
+    return to_configuration(
+        stored.mapping,
+        state=stored.state,
+        state_transition_reason=transition_reason(stored.mapping.event_source.kind),
+        last_modified=stored.last_modified,
+        last_processing_result=stored.last_processing_result,
+    )
+
+
+def request_of(mapping: EventSourceMapping) -> CreateRequest:
+    """Return the request that makes this mapping; every member is explicit."""
+    configuration = to_configuration(
+        mapping,
+        state=State.ENABLED,
+        state_transition_reason="",
+        last_modified=0.0,
+        last_processing_result="",
+    )
+    named = {"FunctionName": mapping.function_name, "Enabled": mapping.enabled}
+    return cast("CreateRequest", to_request(configuration) | named)
 
 
 def to_request(configuration: Mapping[str, object]) -> dict[str, object]:

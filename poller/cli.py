@@ -52,7 +52,7 @@ def run(files: tuple[str, ...], **flags: str | None) -> None:
 
     from poller.worker import Worker, run_until_signalled  # noqa: PLC0415  # heavy
 
-    worker = Worker(mapping_set, settings, on_ready=_say_ready)
+    worker = Worker(mapping_set, settings, on_ready=_say_ready, paths=files)
     sys.exit(_run(run_until_signalled, worker))
 
 

@@ -90,6 +90,10 @@ class Target(Protocol):
 class Destination(Protocol):
     """An on-failure destination of one mapping."""
 
+    async def check(self) -> None:
+        """Raise DestinationError where it can be seen, without sending, that it takes nothing."""
+        ...
+
     async def send(self, document: Document) -> None:
         """Deliver a document; once this returns, the destination has acknowledged it.
 

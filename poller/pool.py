@@ -40,9 +40,21 @@ class QueuePool:
         self._on_open = on_open
         self._supervise = supervise
         self._running: list[_Slot] = []
+        self._retired = False
+        self._changed = parts.surroundings.drain.signal()
+
+    def retire(self) -> None:
+        """Receive no more, deliver what is there, then end.
+
+        What was received is not given back: that would cost each message a receive.
+        """
+        self._retired = True
+        for slot in self._running:
+            slot.retire()
+        self._changed.set()
 
     async def run(self, topology: Topology) -> None:
-        """Poll until draining begins; look at the load each sample, at the queue now and then."""
+        """Poll until retired, or until draining begins; look at the load and, now and then, at the queue."""
         (queue,) = topology.shards
         drain = self._parts.surroundings.drain
         clock = self._parts.surroundings.clock
@@ -50,14 +62,14 @@ class QueuePool:
         sampled_at = refreshed_at = clock.monotonic()
         async with anyio.create_task_group() as pollers:
             self._resize(pollers, queue)
-            while not drain.requested:
-                await drain.sleep(self._sample_s)
+            while not drain.requested and not self._retired:
+                await self._changed.wait(self._sample_s)
                 now = clock.monotonic()
                 reading = _reading(self._parts.meter.counts)
                 self._scaler.follow(self._load(now - sampled_at, before, reading))
                 before, sampled_at = reading, now
                 self._resize(pollers, queue)
-                if now - refreshed_at >= self._refresh_s and not drain.requested:
+                if now - refreshed_at >= self._refresh_s and not drain.requested and not self._retired:
                     refreshed_at = now
                     await self._refresh()
 
@@ -75,7 +87,7 @@ class QueuePool:
 
         A retiring poller still counts: no other takes its place before it has ended.
         """
-        if self._parts.surroundings.drain.requested:
+        if self._parts.surroundings.drain.requested or self._retired:
             return
         wanted = self._scaler.wanted
         for _ in range(wanted - len(self._running)):
@@ -84,11 +96,12 @@ class QueuePool:
             pollers.start_soon(self._run, slot, queue)
         working = [slot for slot in self._running if not slot.retiring]
         for slot in sorted(working, key=lambda slot: slot.poller.busy)[: max(len(working) - wanted, 0)]:
-            slot.retiring = True
-            slot.poller.retire()
+            slot.retire()
 
     async def _run(self, slot: "_Slot", queue: Shard) -> None:
         async def poll() -> None:
+            if slot.spent and slot.retiring:
+                return
             if slot.spent:  # it died of an unforeseen error: another takes its place
                 slot.poller = self._poller(queue)
             slot.spent = True
@@ -123,6 +136,11 @@ class _Slot:
         self.poller = poller
         self.spent = False
         self.retiring = False
+
+    def retire(self) -> None:
+        """Let its poller deliver what it has and end."""
+        self.retiring = True
+        self.poller.retire()
 
 
 def _reading(counts: Counts) -> dict[str, int]:

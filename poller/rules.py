@@ -29,6 +29,10 @@ class Tempo:
     queue: Pace = Pace(busy_s=0.0, idle_s=0.1)
     discovery_s: float = 60.0
     load_sample_s: float = 1.0
+    look_s: float = 1.0
+    """Between two looks at what became of each mapping, which is kept for the API."""
+    settle_patience_s: float = 60.0
+    """A mapping that does not poll by then settles, with a LastProcessingResult that says why."""
     target_probe_s: float = 1.0
     window_grace_s: float = 5.0
     """How long after the end of a tumbling window its last records may still arrive (semantics 3.10.6)."""
@@ -43,6 +47,8 @@ FAST = Tempo(
     dynamodb=Pace(busy_s=0.0, idle_s=0.05),
     queue=Pace(busy_s=0.0, idle_s=0.05),
     discovery_s=1.0,
+    look_s=0.1,
+    settle_patience_s=5.0,
     target_probe_s=0.1,
     window_grace_s=0.5,
     failure_backoff=Backoff(0.1, 1.0),

@@ -1,7 +1,7 @@
 """One mapping: waits for its function and its source, polls, and reports how it fares."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 
@@ -43,10 +43,12 @@ class RunnerParts:
     """Identity of this worker, fresh for each process."""
     tempo: Tempo
     surroundings: Surroundings
+    latest_at: float | None = None
+    """What StartingPosition LATEST means, epoch seconds; None where it is the time of the first listing."""
 
 
 class Runner:
-    """Runs one mapping until draining begins. Its troubles stay its own."""
+    """Runs one mapping until it is stopped, or draining begins. Its troubles stay its own."""
 
     def __init__(
         self, mapping: EventSourceMapping, parts: RunnerParts, *, on_polling: Callable[[], None]
@@ -55,15 +57,28 @@ class Runner:
         self.meter = Meter(mapping.label, mapping.event_source.kind.value)
         self.polling = False
         self._watch = Watch(parts.surroundings.clock, self.meter)
-        self._parts = parts
+        self._drain = parts.surroundings.drain.part()
+        self._parts = replace(parts, surroundings=replace(parts.surroundings, drain=self._drain))
         self._on_polling = on_polling
-        self._drain = parts.surroundings.drain
+        self._stopped = False
+        self._pool: QueuePool | None = None
 
     async def run(self) -> None:
-        """Poll until draining begins."""
+        """Poll until stopped, or until draining begins."""
         await self._supervise("", self._run)
 
+    def stop(self) -> None:
+        """End at a batch boundary: what runs is finished and settled, then `run` returns."""
+        self._stopped = True
+        if self._pool is not None:
+            self._pool.retire()
+            return
+        self._drain.request()
+        self._parts.surroundings.budget.wake()
+
     async def _run(self) -> None:
+        if self._stopped:
+            return
         await self._until_target_ready()
         topology = await self._first_listing()
         if topology is None:
@@ -89,7 +104,7 @@ class Runner:
             meter=self.meter,
         )
         if self.mapping.event_source.kind is SourceKind.SQS:
-            pool = QueuePool(
+            self._pool = QueuePool(
                 poller_parts,
                 scaler=QueueScaler(scaling_rules(self.mapping)),
                 sample_s=parts.tempo.load_sample_s,
@@ -97,7 +112,7 @@ class Runner:
                 on_open=self._opened,
                 supervise=self._supervise,
             )
-            await pool.run(topology)
+            await self._pool.run(topology)
             return
         shards = ShardSet(
             poller_parts,
@@ -111,6 +126,8 @@ class Runner:
 
     def _now(self, topology: Topology) -> float:
         """The time LATEST is pinned to: the service's own clock, so that ours may be wrong."""
+        if self._parts.latest_at is not None:
+            return self._parts.latest_at
         wall = self._parts.surroundings.clock.wall()
         return wall if topology.server_time is None else topology.server_time
 

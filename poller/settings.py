@@ -42,6 +42,10 @@ class Settings:
     byte_budget: int = 64 * 1024 * 1024
     """POLLER_BYTE_BUDGET, bytes. Records held in memory at most; reads begin only below it. Default: 64 MiB,
     ten full payloads, so that a small pod can run many mappings."""
+    functions_only: bool = False
+    """POLLER_FUNCTIONS_ONLY. Whether only functions that the mapping files list may be invoked."""
+    allow_removal: bool = False
+    """POLLER_ALLOW_REMOVAL. Whether a changed file may remove most of the mappings at once."""
     log_format: LogFormat = LogFormat.JSON
     """LOG_FORMAT. `json` or `console`."""
     log_level: str = "info"
@@ -53,6 +57,8 @@ _VARIABLES = {
     "profile": "POLLER_PROFILE",
     "drain_timeout_s": "POLLER_DRAIN_TIMEOUT",
     "byte_budget": "POLLER_BYTE_BUDGET",
+    "functions_only": "POLLER_FUNCTIONS_ONLY",
+    "allow_removal": "POLLER_ALLOW_REMOVAL",
     "log_format": "LOG_FORMAT",
     "log_level": "LOG_LEVEL",
 }
@@ -141,6 +147,10 @@ def _read_seconds(origin: str, text: str) -> float:
     return seconds
 
 
+def _read_bool(origin: str, text: str) -> bool:
+    return _one_of(origin, text, ("true", "1", "false", "0")) in {"true", "1"}
+
+
 def _read_bytes(origin: str, text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1_048_576:
         raise StartError(f"{origin}: {text!r} is not a whole number of bytes of at least 1048576")
@@ -159,6 +169,8 @@ _READERS = {
     "profile": _read_profile,
     "drain_timeout_s": _read_seconds,
     "byte_budget": _read_bytes,
+    "functions_only": _read_bool,
+    "allow_removal": _read_bool,
     "log_format": _read_log_format,
     "log_level": _read_log_level,
 }

@@ -1,50 +1,251 @@
-"""All mappings of this worker: starts them, tells when all poll, drains them."""
+"""All mappings of this worker: runs those that are wanted, brings their States to rest, drains them."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import anyio
+import structlog
+from anyio.abc import TaskGroup
 
+from mappings.errors import StoreUnavailable, VersionChanged
+from mappings.functions import Function
+from mappings.states import settled_state
+from mappings.store import NO_RECORDS_PROCESSED, MappingStore, StoredMapping
+from poller.core.backoff import Backoff
+from poller.core.reconcile import Running, Settle, Start, Step, Stop, reconcile
+from poller.errors import PollerError, StateUnavailable
+from poller.interfaces import LeaseStore
 from poller.runner import Runner
 from poller.surroundings import Surroundings
+from poller.telemetry import Log
+
+# A mapping whose runner cannot be made is tried again, later and later.
+RESTART = Backoff(1.0, 60.0)
+FUNCTION_GONE = "PROBLEM: Function does not exist"
+
+
+class Workshop(Protocol):
+    """Makes what runs a mapping."""
+
+    def find(self, stored: StoredMapping) -> Function | None:
+        """What the mapping invokes; None where that is no longer there."""
+        ...
+
+    def runner(
+        self, stored: StoredMapping, function: Function, on_polling: Callable[[], None]
+    ) -> AbstractAsyncContextManager[Runner]:
+        """A runner and what it works with, which is let go of at the end. May raise a PollerError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorParts:
+    """What a supervisor works with."""
+
+    mappings: MappingStore
+    leases: LeaseStore
+    workshop: Workshop
+    surroundings: Surroundings
+    drain_timeout_s: Callable[[], float]
+    """How long a drain may take, asked when it begins."""
+    on_ready: Callable[[int], None]
+    """Called once, with their number, when all mappings that were wanted at the start poll."""
+    look_s: float
+    """Between two looks at the runners; their results are kept at this pace."""
+    refresh_s: float
+    """Between two listings of the store while nobody says that it has changed."""
+    settle_patience_s: float
+    """After this a mapping that cannot poll settles: it says why, and may be mended or deleted."""
 
 
 class Supervisor:
-    """Runs every mapping until draining begins, then waits for what runs, but not for ever."""
+    """Makes what runs follow what is stored, until draining begins; then waits, but not for ever."""
 
-    def __init__(
-        self,
-        surroundings: Surroundings,
-        *,
-        drain_timeout_s: float,
-        on_ready: Callable[[int], None],
-    ) -> None:
-        self.runners: Sequence[Runner] = ()
-        self._surroundings = surroundings
-        self._drain_timeout_s = drain_timeout_s
-        self._on_ready = on_ready
-        self._told = False
+    def __init__(self, parts: SupervisorParts) -> None:
+        self._parts = parts
+        self._slots: dict[str, _Slot] = {}
+        self._stored: Sequence[StoredMapping] = ()
+        self._stale = True
+        self._listed_at = float("-inf")
+        self._told_ready = False
+        self._awake = False
+        self._woken = parts.surroundings.drain.signal()
 
-    def polling(self) -> None:
-        """A mapping polls; the last one makes the worker ready."""
-        if not self._told and all(runner.polling for runner in self.runners):
-            self._told = True
-            self._on_ready(len(self.runners))
+    @property
+    def runners(self) -> Sequence[Runner]:
+        """The runners of now."""
+        return [slot.runner for slot in self._slots.values() if slot.runner is not None]
 
-    async def run(self, runners: Sequence[Runner]) -> bool:
-        """Run mappings until they have drained; whether all of them did in time."""
-        self.runners = runners
-        drained = True
+    @property
+    def functions(self) -> Sequence[Function]:
+        """What the mappings that run invoke."""
+        return [slot.function for slot in self._slots.values()]
+
+    def changed(self) -> None:
+        """What is stored, or what functions there are, has changed: look again."""
+        self._stale = True
+        self._wake()
+
+    async def run(self) -> bool:
+        """Run what is wanted until all of it has drained; whether it did in time."""
         async with anyio.create_task_group() as clock:
             with anyio.CancelScope() as work:
                 clock.start_soon(self._limit_drain, work)
                 async with anyio.create_task_group() as group:
-                    for runner in runners:
-                        group.start_soon(runner.run)
-            drained = not work.cancelled_caught
+                    await self._follow(group)
             clock.cancel_scope.cancel()
-        return drained
+        return not work.cancelled_caught
 
     async def _limit_drain(self, work: anyio.CancelScope) -> None:
-        await self._surroundings.drain.wait()
-        await anyio.sleep(self._drain_timeout_s)
+        await self._parts.surroundings.drain.wait()
+        await anyio.sleep(self._parts.drain_timeout_s())
         work.cancel()
+
+    def _wake(self) -> None:
+        self._awake = True
+        self._woken.set()
+
+    async def _follow(self, group: TaskGroup) -> None:
+        while not self._parts.surroundings.drain.requested:
+            self._awake = False
+            try:
+                await self._look(group)
+            except (StoreUnavailable, StateUnavailable) as error:
+                structlog.get_logger().warning(Log.STATE_UNAVAILABLE, reason=str(error))
+                self._stale = True
+            if not self._awake:
+                await self._woken.wait(self._parts.look_s)
+
+    async def _look(self, group: TaskGroup) -> None:
+        await self._refresh()
+        for step in self._steps():
+            await self._do(step, group)
+        await self._report()
+        self._tell_when_ready()
+
+    async def _refresh(self) -> None:
+        now = self._now()
+        if self._stale or now - self._listed_at >= self._parts.refresh_s:
+            self._stale = False
+            self._stored = await self._parts.mappings.list()
+            self._listed_at = now
+
+    def _steps(self) -> Sequence[Step]:
+        functions = {each.uuid: self._parts.workshop.find(each) for each in self._stored}
+        running = {uuid: self._running(slot) for uuid, slot in self._slots.items()}
+        return list(reconcile(self._stored, running, functions))
+
+    def _running(self, slot: "_Slot") -> Running:
+        overdue = self._now() - slot.begun_at >= self._parts.settle_patience_s
+        return Running(
+            mapping=slot.stored.mapping,
+            function=slot.function,
+            settled=overdue or slot.polling,
+            stopping=slot.stopping,
+        )
+
+    async def _do(self, step: Step, group: TaskGroup) -> None:
+        match step:
+            case Start():
+                slot = _Slot(step.stored, step.function, self._now())
+                self._slots[step.stored.uuid] = slot
+                group.start_soon(self._run, slot)
+            case Stop():
+                self._slots[step.uuid].stop()
+            case Settle():
+                await self._settle(step.stored)
+
+    async def _settle(self, stored: StoredMapping) -> None:
+        following = settled_state(stored.state, enabled=stored.mapping.enabled)
+        try:
+            if following is None:
+                await self._remove(stored)
+            else:
+                await self._parts.mappings.replace(replace(stored, state=following))
+        except VersionChanged:
+            pass  # somebody was faster; what they left is looked at next
+        self.changed()
+
+    async def _remove(self, stored: StoredMapping) -> None:
+        # A mapping that leaves its file keeps its place: it may come back there.
+        if stored.file is None:
+            leases = await self._parts.leases.list(stored.uuid)
+            await self._parts.leases.delete(leases)
+        await self._parts.mappings.remove(stored)
+
+    async def _run(self, slot: "_Slot") -> None:
+        try:
+            await self._run_until_stopped(slot)
+        finally:
+            del self._slots[slot.stored.uuid]
+            self._wake()
+        await self._keep_result(slot)
+
+    async def _run_until_stopped(self, slot: "_Slot") -> None:
+        failures = 0
+        workshop, drain = self._parts.workshop, self._parts.surroundings.drain
+        while not slot.stopping and not drain.requested:
+            try:
+                async with workshop.runner(slot.stored, slot.function, self._wake) as runner:
+                    slot.runner = runner
+                    await runner.run()
+                    return
+            except PollerError as error:
+                failures += 1
+                slot.problem = f"PROBLEM: {error}"
+                structlog.get_logger().error(Log.MAPPING_PROBLEM, problem=str(error))
+                await drain.sleep(RESTART.delay(failures))
+
+    async def _report(self) -> None:
+        for slot in list(self._slots.values()):
+            await self._keep_result(slot)
+        for each in self._stored:
+            gone = each.wanted and self._parts.workshop.find(each) is None
+            if gone and each.last_processing_result != FUNCTION_GONE:
+                await self._parts.mappings.report(each.uuid, FUNCTION_GONE)
+                self.changed()
+
+    async def _keep_result(self, slot: "_Slot") -> None:
+        text = slot.last_processing_result
+        if text != slot.kept_result:
+            slot.kept_result = text
+            await self._parts.mappings.report(slot.stored.uuid, text)
+
+    def _tell_when_ready(self) -> None:
+        if not self._told_ready and not self._stale and all(slot.polling for slot in self._slots.values()):
+            self._told_ready = True
+            self._parts.on_ready(len(self._slots))
+
+    def _now(self) -> float:
+        return self._parts.surroundings.clock.monotonic()
+
+
+class _Slot:
+    """One mapping that runs, or is about to."""
+
+    def __init__(self, stored: StoredMapping, function: Function, begun_at: float) -> None:
+        self.stored = stored
+        self.function = function
+        self.begun_at = begun_at
+        self.runner: Runner | None = None
+        self.problem: str | None = None
+        self.stopping = False
+        self.kept_result = NO_RECORDS_PROCESSED
+
+    @property
+    def polling(self) -> bool:
+        return self.runner is not None and self.runner.polling
+
+    @property
+    def last_processing_result(self) -> str:
+        if self.runner is not None:
+            return self.runner.meter.last_processing_result
+        return self.problem or NO_RECORDS_PROCESSED
+
+    def stop(self) -> None:
+        """Let it end at a batch boundary."""
+        self.stopping = True
+        if self.runner is not None:
+            self.runner.stop()

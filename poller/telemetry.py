@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import structlog
 
+from mappings.store import NO_RECORDS_PROCESSED
 from poller.core.batching import Batch
 from poller.core.discards import Discard
 from poller.core.outcomes import (
@@ -45,12 +46,14 @@ class Log(StrEnum):
     FUNCTION_PROCESS_EXITED = "function_process_exited"
     FUNCTION_PROCESS_STUCK = "function_process_stuck"
     FUNCTION_START_FAILED = "function_start_failed"
+    FILES_TAKEN_UP = "files_taken_up"
+    FILES_REFUSED = "files_refused"
+    STATE_UNAVAILABLE = "state_unavailable"
     DRAINING = "draining"
     DRAINED = "drained"
     DRAIN_CUT_SHORT = "drain_cut_short"
 
 
-NO_RECORDS_PROCESSED = "No records processed"
 OK = "OK"
 
 

@@ -31,14 +31,22 @@ class Signal:
 
 
 class Drain:
-    """Whether this process is ending. Requested once, never taken back."""
+    """Whether this process, or one mapping of it, is ending. Requested once, never taken back."""
 
     def __init__(self) -> None:
         self.requested = False
         self._numbers = count()
         # Ordered, so that the order of waking does not depend on memory addresses.
         self._signals: weakref.WeakValueDictionary[int, Signal] = weakref.WeakValueDictionary()
+        self._parts: weakref.WeakValueDictionary[int, Drain] = weakref.WeakValueDictionary()
         self._begun = self.signal()
+
+    def part(self) -> "Drain":
+        """Make a drain for a part of what this one ends: it may be requested before, and is with it."""
+        part = Drain()
+        part.requested = self.requested
+        self._parts[next(self._numbers)] = part
+        return part
 
     def signal(self) -> Signal:
         """Make a signal that is also set when draining begins."""
@@ -49,6 +57,8 @@ class Drain:
     def request(self) -> None:
         """Begin to drain; doing so twice is fine."""
         self.requested = True
+        for part in list(self._parts.values()):
+            part.request()
         for signal in list(self._signals.values()):
             signal.set()
 

@@ -1,32 +1,36 @@
-"""One process: puts mappings, state, sources and functions together and runs them until drained."""
+"""One process: puts state, functions, mappings and the API together and runs them until drained."""
 
 import random
 import signal
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
 
 import anyio
 import structlog
 
+from mappings.directory import FunctionDirectory
+from mappings.errors import InvalidFile, StoreUnavailable
 from mappings.files import MappingSet
-from mappings.functions import Function, known_timeout
-from mappings.model import EventSourceMapping
+from mappings.functions import Function
+from mappings.stores.layered import LayeredStore
+from mappings.stores.memory import MemoryMappingStore
 from poller.aws import Aws
 from poller.budget import ByteBudget
-from poller.destinations import make_destination
-from poller.errors import DestinationUnsuitable, StartError
-from poller.interfaces import Destination, LeaseStore, Target
+from poller.definitions import Definitions
+from poller.errors import StartError, StateRefused
+from poller.functions.hosted import HostedFunctions
 from poller.rules import FAST, Tempo
-from poller.runner import Runner, RunnerParts
+from poller.runner import Runner
 from poller.settings import Profile, Settings, handler_environment
-from poller.sources import SourceParts, make_source
 from poller.state import open_state
-from poller.supervisor import Supervisor
+from poller.supervisor import Supervisor, SupervisorParts
 from poller.surroundings import Surroundings, SystemClock
-from poller.targets import make_target
 from poller.telemetry import Log
 from poller.waiting import Drain
+from poller.watcher import FileWatcher
+from poller.workshop import AwsWorkshop
 
 DRAIN_MARGIN_S = 30.0
 
@@ -35,13 +39,27 @@ class Worker:
     """A poller process, or one inside another program."""
 
     def __init__(
-        self, mapping_set: MappingSet, settings: Settings, *, on_ready: Callable[[int], None]
+        self,
+        mapping_set: MappingSet,
+        settings: Settings,
+        *,
+        on_ready: Callable[[int], None],
+        paths: Sequence[Path | str] = (),
     ) -> None:
+        """Make a worker.
+
+        Args:
+            mapping_set: What the mapping files say.
+            settings: What it is told from outside.
+            on_ready: Called once, with their number, when all enabled mappings poll.
+            paths: The files, to be watched for changes.
+        """
         self.drain = Drain()
-        self.runners: list[Runner] = []
-        self._owner = str(uuid.uuid4())
         self._mapping_set = mapping_set
         self._settings = settings
+        self._on_ready = on_ready
+        self._paths = paths
+        self._directory = FunctionDirectory(functions_only=settings.functions_only)
         self._surroundings = Surroundings(
             clock=SystemClock(),
             chance=random.random,
@@ -49,78 +67,84 @@ class Worker:
             budget=ByteBudget(settings.byte_budget, self.drain),
         )
         self._tempo = FAST if settings.profile is Profile.TEST else Tempo()
-        self._supervisor = Supervisor(
-            self._surroundings, drain_timeout_s=self._drain_timeout_s(), on_ready=on_ready
-        )
+        self._supervisor: Supervisor | None = None
+
+    @property
+    def runners(self) -> Sequence[Runner]:
+        """The runners of now."""
+        return () if self._supervisor is None else self._supervisor.runners
 
     async def run(self) -> bool:
         """Run until draining was requested and is over; whether everything finished in time.
 
         Raises:
             StateRefused: The state store cannot be used.
-            StartError: A function cannot be hosted.
+            StartError: A function cannot be hosted, or the files do not fit what is stored.
         """
         async with AsyncExitStack() as stack:
             state = await stack.enter_async_context(open_state(self._settings.state))
             aws = await stack.enter_async_context(Aws())
-            targets = await stack.enter_async_context(self._open_targets(aws))
-            self.runners = [self._runner(mapping, state.leases, aws, targets) for mapping in self._enabled()]
-            return await self._supervisor.run(self.runners)
+            hosted = HostedFunctions(handler_environment())
+            stack.push_async_callback(hosted.keep, {})
+            files = MemoryMappingStore()
+            store = LayeredStore(files=files, api=state.mappings)
+            workshop = AwsWorkshop(
+                directory=self._directory,
+                hosted=hosted,
+                aws=aws,
+                leases=state.leases,
+                owner=str(uuid.uuid4()),
+                tempo=self._tempo,
+                surroundings=self._surroundings,
+            )
+            supervisor = self._supervisor = Supervisor(
+                SupervisorParts(
+                    mappings=store,
+                    leases=state.leases,
+                    workshop=workshop,
+                    surroundings=self._surroundings,
+                    drain_timeout_s=self._drain_timeout_s,
+                    on_ready=self._on_ready,
+                    look_s=self._tempo.look_s,
+                    refresh_s=self._tempo.discovery_s,
+                    settle_patience_s=self._tempo.settle_patience_s,
+                )
+            )
+            definitions = Definitions(
+                directory=self._directory,
+                hosted=hosted,
+                aws=aws,
+                files=files,
+                store=store,
+                changed=supervisor.changed,
+                wall=self._surroundings.clock.wall,
+                allow_removal=self._settings.allow_removal,
+            )
+            await _take_up(definitions, self._mapping_set)
+            return await self._supervise(supervisor, FileWatcher(self._paths, definitions.take_up))
 
-    def _enabled(self) -> list[EventSourceMapping]:
-        return [mapping for mapping in self._mapping_set.mappings if mapping.enabled]
-
-    def _functions(self) -> dict[str, Function]:
-        """The functions in use, by the ARN they are known by."""
-        return {m.function_arn: self._mapping_set.function_for(m) for m in self._enabled()}
+    async def _supervise(self, supervisor: Supervisor, watcher: FileWatcher) -> bool:
+        drained = False
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(watcher.run, self.drain)
+            drained = await supervisor.run()
+            beside.cancel_scope.cancel()
+        return drained
 
     def _drain_timeout_s(self) -> float:
         if self._settings.drain_timeout_s is not None:
             return self._settings.drain_timeout_s
-        return max((f.timeout for f in self._functions().values()), default=0.0) + DRAIN_MARGIN_S
-
-    @asynccontextmanager
-    async def _open_targets(self, aws: Aws) -> AsyncIterator[Mapping[str, Target]]:
-        """Every function in use, each hosted once however many mappings invoke it."""
-        async with AsyncExitStack() as stack:
-            targets: dict[str, Target] = {}
-            for arn, function in self._functions().items():
-                target = await make_target(function, arn, aws, handler_environment())
-                stack.push_async_callback(target.close)
-                targets[arn] = target
-            yield targets
-
-    def _runner(
-        self, mapping: EventSourceMapping, store: LeaseStore, aws: Aws, targets: Mapping[str, Target]
-    ) -> Runner:
-        parts = RunnerParts(
-            source=make_source(
-                mapping,
-                SourceParts(
-                    aws=aws,
-                    clock=self._surroundings.clock,
-                    long_poll_s=self._tempo.long_poll_s,
-                    timeout_s=known_timeout(self._mapping_set.function_for(mapping)),
-                ),
-            ),
-            target=targets[mapping.function_arn],
-            destination=_destination(mapping, aws),
-            leases=store,
-            owner=self._owner,
-            tempo=self._tempo,
-            surroundings=self._surroundings,
-        )
-        return Runner(mapping, parts, on_polling=self._supervisor.polling)
+        running: Sequence[Function] = () if self._supervisor is None else self._supervisor.functions
+        return max((function.timeout for function in running), default=0.0) + DRAIN_MARGIN_S
 
 
-def _destination(mapping: EventSourceMapping, aws: Aws) -> Destination | None:
-    arn = mapping.on_failure_destination
-    if not arn:
-        return None
+async def _take_up(definitions: Definitions, mapping_set: MappingSet) -> None:
     try:
-        return make_destination(arn, region=mapping.event_source.region, aws=aws)
-    except DestinationUnsuitable as error:
-        raise StartError(f"{mapping.label}: {error}") from error
+        await definitions.take_up(mapping_set)
+    except InvalidFile as error:
+        raise ExceptionGroup("mapping files", [StartError(problem) for problem in error.problems]) from error
+    except StoreUnavailable as error:
+        raise StateRefused(str(error)) from error
 
 
 async def run_until_signalled(worker: Worker) -> int:

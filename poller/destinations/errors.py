@@ -22,8 +22,9 @@ _AS_OF_A_SOURCE: Mapping[type[SourceError], type[DestinationError]] = {
     SourceDenied: DestinationDenied,
 }
 # What SendMessage, Publish and PutObject say beside the codes that sources answer with.
-_GONE = {"NoSuchBucket", "NotFound"}
+_GONE = {"404", "NoSuchBucket", "NotFound"}  # an answer to HEAD has no body that could say more
 _DENIED = {
+    "403",
     "AccountProblem",
     "AllAccessDisabled",
     "InvalidAccessKeyId",

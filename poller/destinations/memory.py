@@ -12,6 +12,11 @@ class MemoryDestination:
         self.refusal: DestinationError | None = None
         """Raised for every document, while set."""
 
+    async def check(self) -> None:
+        """Refuse as it would refuse a document."""
+        if self.refusal is not None:
+            raise self.refusal
+
     async def send(self, document: Document) -> None:
         """Keep the document."""
         if self.refusal is not None:

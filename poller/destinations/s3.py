@@ -18,6 +18,12 @@ class S3Destination:
         self._region = region
         self._aws = aws
 
+    async def check(self) -> None:
+        """Ask for the bucket, which takes the right to list it, as AWS wants it here too."""
+        client = await self._aws.client("s3", self._region)
+        with destination_errors(self._bucket):
+            await client.head_bucket(Bucket=self._bucket)
+
     async def send(self, document: Document) -> None:
         """Write the document; a second try writes the same object."""
         client = await self._aws.client("s3", self._region)

@@ -13,6 +13,9 @@ class SnsDestination:
         self._topic = topic
         self._aws = aws
 
+    async def check(self) -> None:
+        """Nothing can be asked of a topic with the right to publish alone."""
+
     async def send(self, document: Document) -> None:
         """Publish the document, without the records."""
         client = await self._aws.client("sns", self._topic.region)

@@ -15,13 +15,19 @@ class SqsDestination:
         self._aws = aws
         self._url = ""
 
-    async def send(self, document: Document) -> None:
-        """Send the document, without the records, as a message."""
+    async def check(self) -> None:
+        """Look the queue up."""
         client = await self._aws.client("sqs", self._queue.region)
         with destination_errors(self._queue.resource):
-            if not self._url:
-                found = await client.get_queue_url(QueueName=self._queue.resource, **self._owner())
-                self._url = found["QueueUrl"]
+            found = await client.get_queue_url(QueueName=self._queue.resource, **self._owner())
+        self._url = found["QueueUrl"]
+
+    async def send(self, document: Document) -> None:
+        """Send the document, without the records, as a message."""
+        if not self._url:
+            await self.check()
+        client = await self._aws.client("sqs", self._queue.region)
+        with destination_errors(self._queue.resource):
             await client.send_message(QueueUrl=self._url, MessageBody=document.text())
 
     def _owner(self) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """A function's processes: started on demand, up to its concurrency, and shared fairly among invocations."""
 
+from dataclasses import dataclass
+
 import anyio
 import structlog
 
@@ -17,6 +19,15 @@ PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024
 START_BACKOFF = Backoff(first_s=0.5, cap_s=30.0)
 
 CLOSED = Unreachable(reason="the function host is closed")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What somebody wants the function to be run with."""
+
+    payload: bytes
+    request_id: str
+    function_arn: str
 
 
 class FunctionHost:
@@ -54,14 +65,18 @@ class FunctionHost:
             )
         self._idle.append(process)
 
-    async def invoke(self, payload: bytes, *, request_id: str) -> Outcome:
-        """Run the function once, in the order of asking; waits for a free process."""
+    async def invoke(self, payload: bytes, *, request_id: str, function_arn: str | None = None) -> Outcome:
+        """Run the function once, in the order of asking; waits for a free process.
+
+        `function_arn` is what the caller calls it, and the handler's context shows; by default its own.
+        """
+        asked = _Asked(payload, request_id, function_arn or self.function.arn)
         if len(payload) > PAYLOAD_LIMIT_BYTES:
             return TooLarge(size=len(payload))
         async with self._slots:
-            outcome = await self._invoke_idle(payload, request_id)
+            outcome = await self._invoke_idle(asked)
             if outcome is None:
-                outcome = await self._invoke_new(payload, request_id)
+                outcome = await self._invoke_new(asked)
             return outcome
 
     async def close(self) -> None:
@@ -72,15 +87,15 @@ class FunctionHost:
         for process in self._processes:
             await process.until_gone()
 
-    async def _invoke_idle(self, payload: bytes, request_id: str) -> Outcome | None:
+    async def _invoke_idle(self, asked: "_Asked") -> Outcome | None:
         while self.open and self._idle:
             # The one used last, whose caches are warm.
-            outcome = await self._invoke_on(self._idle.pop(), payload, request_id)
+            outcome = await self._invoke_on(self._idle.pop(), asked)
             if outcome is not None:
                 return outcome
         return None
 
-    async def _invoke_new(self, payload: bytes, request_id: str) -> Outcome:
+    async def _invoke_new(self, asked: "_Asked") -> Outcome:
         with anyio.move_on_after(self._next_start_at - anyio.current_time()):
             await self._closing.wait()
         if not self.open:
@@ -89,18 +104,20 @@ class FunctionHost:
             process = self._launch()
         except OSError as error:
             return self._start_failed(Unreachable(reason=f"no process could be started: {error}"))
-        failure = await process.ready(request_id=request_id)
+        failure = await process.ready(request_id=asked.request_id)
         if not self.open:
             return CLOSED
         if failure is not None:
             return self._start_failed(failure)
         self._failed_starts = 0
-        outcome = await self._invoke_on(process, payload, request_id)
+        outcome = await self._invoke_on(process, asked)
         return outcome or self._start_failed(Unreachable(reason="the process ended before it had the event"))
 
-    async def _invoke_on(self, process: RuntimeProcess, payload: bytes, request_id: str) -> Outcome | None:
+    async def _invoke_on(self, process: RuntimeProcess, asked: "_Asked") -> Outcome | None:
         try:
-            return await process.invoke(payload, request_id=request_id)
+            return await process.invoke(
+                asked.payload, request_id=asked.request_id, function_arn=asked.function_arn
+            )
         finally:
             if process.alive:
                 self._idle.append(process)

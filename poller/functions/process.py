@@ -32,7 +32,7 @@ class RuntimeProcess:
         self._ended = anyio.Event()
         self._released = anyio.Event()
         with ExitStack() as on_failure:
-            self._api = RuntimeApi(function_arn=function.arn)
+            self._api = RuntimeApi()
             on_failure.callback(self._api.abandon)
             self._output = Output(function=function.name)
             on_failure.callback(self._output.close)
@@ -71,7 +71,7 @@ class RuntimeProcess:
             return failures.timed_out(request_id, timeout_s=self._function.start_timeout_s)
         return self._api.init_error or self._exit_error(request_id)
 
-    async def invoke(self, payload: bytes, *, request_id: str) -> Outcome | None:
+    async def invoke(self, payload: bytes, *, request_id: str, function_arn: str) -> Outcome | None:
         """Run one invocation; None where the process ended before it was given the event.
 
         Whatever ends the wait for the answer ends the process too: half-done work is never reused.
@@ -79,7 +79,7 @@ class RuntimeProcess:
         if not await self._asked():
             return None
         timeout_s = self._function.timeout_s
-        event = Event(payload=payload, request_id=request_id, timeout_s=timeout_s)
+        event = Event(payload=payload, request_id=request_id, timeout_s=timeout_s, function_arn=function_arn)
         answer = None
         self._output.begin(request_id)
         try:

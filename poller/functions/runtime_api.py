@@ -33,6 +33,8 @@ class Event:
     payload: bytes
     request_id: str
     timeout_s: float
+    function_arn: str
+    """As whoever invokes the function calls it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,9 +51,8 @@ class _Exchange:
 class RuntimeApi:
     """Serves one process from its start to its end."""
 
-    def __init__(self, *, function_arn: str) -> None:
+    def __init__(self) -> None:
         self.init_error: FunctionError | None = None
-        self._function_arn = function_arn
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._runner: web.ServerRunner | None = None
         self._asked = anyio.Event()
@@ -140,7 +141,7 @@ class RuntimeApi:
             "Content-Type": JSON,
             "Lambda-Runtime-Aws-Request-Id": event.request_id,
             "Lambda-Runtime-Deadline-Ms": str(int((time.time() + event.timeout_s) * 1000)),
-            "Lambda-Runtime-Invoked-Function-Arn": self._function_arn,
+            "Lambda-Runtime-Invoked-Function-Arn": event.function_arn,
             "Lambda-Runtime-Trace-Id": _trace_id(),
         }
         return web.Response(body=event.payload, headers=headers)

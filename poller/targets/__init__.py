@@ -1,65 +1,61 @@
 """Targets: the ways a function is invoked. The registry: one entry per kind of function."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 
 from mappings.arns import Arn, FunctionName
 from mappings.functions import Function, HandlerFunction, LambdaFunction, UrlFunction
 from poller.aws import Aws
-from poller.functions.definition import FunctionDefinition
-from poller.functions.host import FunctionHost
+from poller.functions.hosted import HostedFunctions
 from poller.interfaces import Target
 from poller.targets.handler import HandlerTarget
 from poller.targets.http import HttpTarget
 from poller.targets.lambda_api import LambdaTarget
 
 
-async def make_target(function: Function, arn: str, aws: Aws, environment: Mapping[str, str]) -> Target:
-    """The target of a function, ready to be asked.
+@asynccontextmanager
+async def open_target(
+    function: Function, arn: str, aws: Aws, hosted: HostedFunctions
+) -> AsyncIterator[Target]:
+    """The target of a function, ready to be asked, and closed in the end.
 
     Args:
         function: What the mapping file says of it.
         arn: What the mapping calls it.
         aws: Session.
-        environment: What a hosted handler inherits.
+        hosted: The handlers of this process.
 
     Raises:
         StartError: A handler cannot be imported.
     """
     match function:
         case HandlerFunction():
-            return await _host(function, arn, environment)
+            async with hosted.hosting(function, arn) as host:
+                yield HandlerTarget(host, function_arn=arn)
+            return
         case UrlFunction():
-            return HttpTarget(url=function.url, timeout_s=function.timeout)
+            target: Target = HttpTarget(url=function.url, timeout_s=function.timeout)
         case LambdaFunction():
-            return _lambda_target(function.function, Arn.parse(arn), aws, function.timeout)
+            target = _lambda_target(function.function, Arn.parse(arn), aws, function.timeout)
+    try:
+        yield target
+    finally:
+        await target.close()
 
 
 async def check_functions(functions: Iterable[Function], environment: Mapping[str, str]) -> None:
     """Import every handler and let go of it again. Raises StartError for the first that cannot be."""
+    hosted = HostedFunctions(environment)
     for function in functions:
         if isinstance(function, HandlerFunction):
-            arn = FunctionName.parse(function.name).arn(
-                region="us-east-1", account="000000000000", partition="aws"
-            )
-            target = await _host(function, arn, environment)
-            await target.close()
+            async with hosted.hosting(function, default_arn(function)):
+                pass
 
 
-async def _host(function: HandlerFunction, arn: str, environment: Mapping[str, str]) -> HandlerTarget:
-    definition = FunctionDefinition(
-        name=function.name,
-        handler=function.handler,
-        arn=arn,
-        environment=environment,
-        timeout_s=function.timeout,
-    )
-    host = FunctionHost(definition, concurrency=function.concurrency)
-    try:
-        await host.start()
-    except BaseException:
-        await host.close()
-        raise
-    return HandlerTarget(host)
+def default_arn(function: Function) -> str:
+    """What a listed function is called where no mapping or caller says more than its name."""
+    name = FunctionName.parse(function.name)
+    return name.arn(region="us-east-1", account="000000000000", partition="aws")
 
 
 def _lambda_target(name: FunctionName, asked: Arn, aws: Aws, timeout_s: float) -> LambdaTarget:

@@ -6,10 +6,12 @@ from poller.interfaces import Invocation
 
 
 class HandlerTarget:
-    """Implements Target over a host that was started, and closes it."""
+    """Implements Target over a host that was started, which others may use too."""
 
-    def __init__(self, host: FunctionHost) -> None:
+    def __init__(self, host: FunctionHost, *, function_arn: str | None = None) -> None:
+        """Make a target; `function_arn` is what its invocations call the function, by default its own ARN."""
         self._host = host
+        self._function_arn = function_arn
 
     async def ready(self) -> bool:
         """A handler that fails is a failing function, not one that is not there."""
@@ -17,8 +19,9 @@ class HandlerTarget:
 
     async def invoke(self, invocation: Invocation) -> Outcome:
         """Run the handler once."""
-        return await self._host.invoke(invocation.payload, request_id=invocation.request_id)
+        return await self._host.invoke(
+            invocation.payload, request_id=invocation.request_id, function_arn=self._function_arn
+        )
 
     async def close(self) -> None:
-        """End its processes."""
-        await self._host.close()
+        """The host belongs to whoever started it."""

@@ -77,7 +77,7 @@ BAD_FILES: dict[str, tuple[str | dict[str, Any], list[str]]] = {
         ),
         ["MetricsConfig", "not supported yet"],
     ),
-    "no mapping": ("mappings: []\n", ["no mapping"]),
+    "no mapping": ("mappings: []\n", ["neither a mapping nor a function is given"]),
 }
 
 

@@ -20,6 +20,10 @@ class FakeDestination:
         self._clock = clock
         self._history = history
 
+    async def check(self) -> None:
+        """It is there, or cannot be reached."""
+        await self._wire.there()
+
     async def send(self, document: Document) -> None:
         """Keep a document."""
         await self._wire.there()

@@ -15,7 +15,7 @@ from poller.functions.failures import RESPONSE_LIMIT_BYTES
 from poller.functions.runtime_api import Answer, Event, RuntimeApi
 from tests.functions.hosting import ARN
 
-EVENT = Event(payload=b'{"a": 1}', request_id="request-1", timeout_s=3)
+EVENT = Event(payload=b'{"a": 1}', request_id="request-1", timeout_s=3, function_arn=ARN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Conversation:
 @pytest.fixture
 async def api() -> AsyncIterator[RuntimeApi]:
     """The server of one process."""
-    api = RuntimeApi(function_arn=ARN)
+    api = RuntimeApi()
     await api.serve()
     yield api
     api.end()

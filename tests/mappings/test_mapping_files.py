@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from mappings.arns import FunctionName
+from mappings.directory import FunctionDirectory
 from mappings.errors import InvalidFile
-from mappings.files import read_mapping_files
-from mappings.functions import HandlerFunction, LambdaFunction, UrlFunction
+from mappings.files import MappingSet, read_mapping_files
+from mappings.functions import Function, HandlerFunction, LambdaFunction, UrlFunction
 
 NOW = 1_700_000_000.0
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:orders"
@@ -64,6 +65,19 @@ def test_the_native_form_is_read_whole(tmp_path: Path) -> None:
     ]
 
 
+def functions_of(found: MappingSet) -> list[Function | None]:
+    """What each mapping invokes."""
+    directory = FunctionDirectory(found.functions)
+    return [directory.of_file(mapping.function_name) for mapping in found.mappings]
+
+
+def test_a_function_may_wait_for_mappings_of_the_api(tmp_path: Path) -> None:
+    """No mapping of the files needs to have its name."""
+    path = write(tmp_path / "a.yaml", functions={"audit": {"url": "http://a"}}, mappings=[])
+
+    assert set(read_mapping_files([path], now=NOW).functions) == {"audit"}
+
+
 def test_each_mapping_finds_its_function(tmp_path: Path) -> None:
     """A defined name is what the file says; any other is a function of AWS Lambda."""
     path = tmp_path / "mappings.yaml"
@@ -71,7 +85,7 @@ def test_each_mapping_finds_its_function(tmp_path: Path) -> None:
 
     found = read_mapping_files([str(path)], now=NOW)
 
-    assert [found.function_for(mapping) for mapping in found.mappings] == [
+    assert functions_of(found) == [
         HandlerFunction(name="audit", handler="app.audit:handler", timeout=10, concurrency=4),
         UrlFunction(name="resize", url="http://127.0.0.1:3000/events", timeout=30),
         LambdaFunction(
@@ -95,21 +109,32 @@ def test_a_name_without_account_is_the_defined_function(tmp_path: Path, name: st
 
     found = read_mapping_files([path], now=NOW)
 
-    assert found.function_for(found.mappings[0]) == UrlFunction(name="audit", url="http://a")
+    assert functions_of(found) == [UrlFunction(name="audit", url="http://a")]
 
 
-def test_an_arn_means_aws_lambda_even_where_its_name_is_defined(tmp_path: Path) -> None:
-    """Who writes an account means that account's function."""
-    arn = "arn:aws:lambda:us-east-1:123456789012:function:audit"
+def test_the_arn_of_a_function_of_ours_means_it_too(tmp_path: Path) -> None:
+    """The API shows that ARN, and clients send it back."""
     path = write(
-        tmp_path / "a.yaml",
-        functions={"audit": {"url": "http://a"}},
-        mappings=[queue_mapping(), queue_mapping(arn)],
+        tmp_path / "a.yaml", functions={"audit": {"url": "http://a"}}, mappings=[queue_mapping(AUDIT_ARN)]
     )
 
-    found = read_mapping_files([path], now=NOW)
+    assert functions_of(read_mapping_files([path], now=NOW)) == [UrlFunction(name="audit", url="http://a")]
 
-    assert found.function_for(found.mappings[1]) == LambdaFunction(name=arn, function=FunctionName.parse(arn))
+
+def test_an_arn_means_itself_where_its_name_is_listed_as_one_of_aws_lambda(tmp_path: Path) -> None:
+    """The list says what the bare name means; an ARN leaves nothing open."""
+    path = write(
+        tmp_path / "a.yaml",
+        functions={"audit": {"lambda": "audit:live"}},
+        mappings=[queue_mapping(), queue_mapping(f"{AUDIT_ARN}:3")],
+    )
+
+    listed, other = functions_of(read_mapping_files([path], now=NOW))
+
+    assert isinstance(listed, LambdaFunction)
+    assert listed.function == FunctionName.parse("audit:live")
+    assert isinstance(other, LambdaFunction)
+    assert other.function == FunctionName.parse(f"{AUDIT_ARN}:3")
 
 
 def test_a_directory_gives_its_files_by_name_once(tmp_path: Path) -> None:
@@ -236,8 +261,8 @@ def test_a_mapping_is_named_by_what_is_known_of_it(
     [
         ([], "the file must hold an object with the keys functions and mappings"),
         ({"mappings": {}}, "mappings must be a list, not {}"),
-        ({"mappings": []}, "no mapping is given"),
-        ({}, "no mapping is given"),
+        ({"mappings": []}, "neither a mapping nor a function is given"),
+        ({}, "neither a mapping nor a function is given"),
         (
             {"functions": [], "mappings": [queue_mapping()]},
             "functions must be an object of functions by name, not []",
@@ -252,7 +277,7 @@ def test_a_mapping_is_named_by_what_is_known_of_it(
         ),
         (
             {"functions": {"audti": {"handler": "a:b"}}, "mappings": [queue_mapping()]},
-            "functions.audti: no mapping has this FunctionName",
+            "functions.audti: no mapping has this FunctionName; audit is used and not defined",
         ),
         (
             {"functions": {"audit": {"handler": "a:b"}}, "mappings": [queue_mapping("audit:live")]},
@@ -337,5 +362,5 @@ def test_a_place_stays_on_one_line(tmp_path: Path) -> None:
 
 def test_no_path_at_all_is_a_problem() -> None:
     """Nothing to read is nothing to poll."""
-    with pytest.raises(InvalidFile, match="no mapping is given"):
+    with pytest.raises(InvalidFile, match="neither a mapping nor a function is given"):
         read_mapping_files([], now=NOW)

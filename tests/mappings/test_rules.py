@@ -95,7 +95,7 @@ def everything_supported(monkeypatch: pytest.MonkeyPatch) -> None:
             KINESIS,
             {"StartingPositionTimestamp": NOW},
             "StartingPositionTimestamp",
-            "StartingPositionTimestamp requires StartingPosition AT_TIMESTAMP, not TRIM_HORIZON",
+            "Timestamp only valid with StartingPosition AT_TIMESTAMP",
         ),
         (
             KINESIS,
@@ -256,8 +256,6 @@ QUEUE_ONLY = {
     "ProvisionedPollerConfig": {"MinimumPollers": 2},
 }
 STREAM_ONLY = {
-    "StartingPosition": "LATEST",
-    "StartingPositionTimestamp": NOW,
     "ParallelizationFactor": 1,
     "MaximumRetryAttempts": -1,
     "MaximumRecordAgeInSeconds": 30,
@@ -282,11 +280,7 @@ OTHER_SOURCES = {
     [
         (QUEUE, "an SQS standard queue", {**STREAM_ONLY, **OTHER_SOURCES}),
         (KINESIS, "a Kinesis stream", {**QUEUE_ONLY, **OTHER_SOURCES}),
-        (
-            DYNAMODB,
-            "a DynamoDB stream",
-            {**QUEUE_ONLY, **OTHER_SOURCES, "StartingPositionTimestamp": NOW},
-        ),
+        (DYNAMODB, "a DynamoDB stream", {**QUEUE_ONLY, **OTHER_SOURCES}),
     ],
 )
 def test_a_field_of_another_source_is_refused_whatever_its_value(
@@ -298,6 +292,63 @@ def test_a_field_of_another_source_is_refused_whatever_its_value(
 
         assert error.message == f"Unsupported {field} parameter for given event source mapping type."
         assert error.sentences() == (f"{field} does not apply to {name}",)
+
+
+@pytest.mark.parametrize(
+    ("request_", "changes", "messages"),
+    [
+        (
+            QUEUE,
+            {"StartingPosition": "LATEST"},
+            ["StartingPosition is not valid for SQS event sources."],
+        ),
+        (
+            QUEUE,
+            {"StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": NOW},
+            ["StartingPosition is not valid for SQS event sources."] * 2,
+        ),
+        (
+            DYNAMODB,
+            {"StartingPosition": "LATEST", "StartingPositionTimestamp": NOW},
+            ["Timestamp only valid with StartingPosition AT_TIMESTAMP"],
+        ),
+        (
+            DYNAMODB,
+            {"StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": -1},
+            [f"Unsupported starting position for arn type: {DYNAMODB['EventSourceArn']}"],
+        ),
+        (
+            KINESIS,
+            {"StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": -1},
+            [
+                (
+                    "Received Exception while reading from provided stream. "
+                    "class java.lang.Long can not be converted to a Timestamp"
+                )
+            ],
+        ),
+    ],
+)
+def test_a_starting_position_that_does_not_fit_is_refused_in_recorded_words(
+    request_: dict[str, object], changes: dict[str, object], messages: list[str]
+) -> None:
+    """Each kind of source has texts of its own for it."""
+    assert [error.message for error in errors(request_, **changes)] == messages
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        ({"aws:team": "a"}, "The tag key aws:team is reserved: it begins with aws: or poller:"),
+        ({"poller:file": "a"}, "The tag key poller:file is reserved: it begins with aws: or poller:"),
+        ({f"k{n}": "" for n in range(51)}, "Number of tags exceeds resource tag limit."),
+    ],
+)
+def test_tags_that_may_not_be_set_are_refused(tags: dict[str, str], message: str) -> None:
+    """Reserved keys, and more than 50."""
+    (error,) = errors(QUEUE, Tags=tags)
+
+    assert (error.field, error.message) == ("Tags", message)
 
 
 @pytest.mark.parametrize(

@@ -290,7 +290,7 @@ def _nothing_left(self: Lane) -> Sequence[Record]:
 
 
 async def _cut_at_once(self: Supervisor, work: Any) -> None:
-    await self._surroundings.drain.wait()
+    await self._parts.surroundings.drain.wait()
     work.cancel()
 
 

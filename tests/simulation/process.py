@@ -1,16 +1,22 @@
 """One life of a poller: the real supervisor, runners, pollers and lanes over fake seams."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import anyio
 
+from mappings.arns import FunctionName
+from mappings.functions import Function, LambdaFunction
 from mappings.model import EventSourceMapping
+from mappings.states import State
+from mappings.store import MappingStore, StoredMapping
+from mappings.stores.memory import MemoryMappingStore
 from poller.interfaces import Clock, Destination, LeaseStore, Source, Target
 from poller.rules import Tempo
 from poller.runner import Runner, RunnerParts
-from poller.supervisor import Supervisor
+from poller.supervisor import Supervisor, SupervisorParts
 from poller.surroundings import Surroundings
 from poller.waiting import Drain
 from tests.fakes.history import Died, DrainBegun, Ended, History, Ready, Restarted, Started
@@ -54,7 +60,7 @@ class Process:
         self._parts = parts
         self._gate = Gate()
         self._drain = Drain()
-        self._runners: list[Runner] = []
+        self._supervisor: Supervisor | None = None
         self._everything = anyio.CancelScope()
         self._budget = WatchedBudget(parts.byte_budget, self._drain)
 
@@ -71,13 +77,22 @@ class Process:
             drain=self._drain,
             budget=self._budget,
         )
-        supervisor = Supervisor(
-            surroundings, drain_timeout_s=parts.drain_timeout_s, on_ready=self._tell_ready
+        supervisor = self._supervisor = Supervisor(
+            SupervisorParts(
+                mappings=await _store(parts.mappings),
+                leases=GatedLeases(parts.leases, self._gate),
+                workshop=_Workshop(self._runner, surroundings),
+                surroundings=surroundings,
+                drain_timeout_s=lambda: parts.drain_timeout_s,
+                on_ready=self._tell_ready,
+                look_s=10.0,
+                refresh_s=3600.0,
+                settle_patience_s=60.0,
+            )
         )
-        self._runners = [self._runner(mapping, surroundings, supervisor) for mapping in parts.mappings]
         try:
             with self._everything:
-                self._tell_ended(in_time=await supervisor.run(self._runners))
+                self._tell_ended(in_time=await supervisor.run())
         except Exception as error:  # noqa: BLE001  # a process that falls is a finding, not the end of the run
             if not self._gate.dead:
                 parts.history.add(Restarted(self._now(), "", self.name, "", _describe(error)))
@@ -98,11 +113,12 @@ class Process:
 
     def problems(self) -> tuple[str, ...]:
         """What its mappings still report of shards that cannot be read."""
-        found = [(runner.mapping.uuid, runner.meter._problems) for runner in self._runners]
+        runners = () if self._supervisor is None else self._supervisor.runners
+        found = [(runner.mapping.uuid, runner.meter._problems) for runner in runners]
         return tuple(f"{name}: {problems}" for name, problems in found if problems)
 
     def _runner(
-        self, mapping: EventSourceMapping, surroundings: Surroundings, supervisor: Supervisor
+        self, mapping: EventSourceMapping, surroundings: Surroundings, on_polling: Callable[[], None]
     ) -> Runner:
         parts = self._parts
         destination = parts.destinations.get(mapping.uuid)
@@ -115,7 +131,7 @@ class Process:
             tempo=parts.tempo,
             surroundings=surroundings,
         )
-        runner = Runner(mapping, runner_parts, on_polling=supervisor.polling)
+        runner = Runner(mapping, runner_parts, on_polling=on_polling)
         runner.meter = HistoryMeter(
             mapping.uuid,
             mapping.event_source.kind.value,
@@ -139,3 +155,32 @@ class Process:
 
     def _now(self) -> float:
         return self._parts.clock.monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class _Workshop:
+    """Makes runners over fake seams; every function is there."""
+
+    make: Callable[[EventSourceMapping, Surroundings, Callable[[], None]], Runner]
+    surroundings: Surroundings
+
+    def find(self, stored: StoredMapping) -> Function | None:
+        """Every function is there."""
+        name = stored.mapping.function_name
+        return LambdaFunction(name=name, function=FunctionName.parse(name))
+
+    @asynccontextmanager
+    async def runner(
+        self, stored: StoredMapping, function: Function, on_polling: Callable[[], None]
+    ) -> AsyncIterator[Runner]:
+        """A runner of the process."""
+        yield self.make(stored.mapping, self.surroundings, on_polling)
+
+
+async def _store(mappings: Sequence[EventSourceMapping]) -> MappingStore:
+    store = MemoryMappingStore()
+    for mapping in mappings:
+        await store.add(
+            StoredMapping(mapping=mapping, state=State.ENABLED, created_at=0.0, last_modified=0.0)
+        )
+    return store

@@ -90,6 +90,10 @@ class GatedDestination:
         self._inner = inner
         self._gate = gate
 
+    async def check(self) -> None:
+        self._gate.check()
+        await self._inner.check()
+
     async def send(self, document: Document) -> None:
         self._gate.check()
         await self._inner.send(document)

@@ -1,0 +1,26 @@
+"""What the HTTP API answers: status, body and headers, and how an error becomes one."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mappings.errors import MappingError, TooManyRequestsException
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One HTTP response; the server adds a fresh `x-amzn-RequestId`."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def error_answer(error: MappingError) -> Answer:
+    """Return what AWS's clients read an error from: its code in a header, its members in the body."""
+    headers = {"Content-Type": JSON, "x-amzn-ErrorType": error.code}
+    if isinstance(error, TooManyRequestsException):
+        headers["Retry-After"] = str(error.retry_after_s)
+    return Answer(status=error.status, body=json.dumps(error.body()).encode(), headers=headers)

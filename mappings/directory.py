@@ -1,0 +1,45 @@
+"""Which function a FunctionName means in this process, and which may be invoked at all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mappings.arns import FunctionName
+from mappings.functions import Function, LambdaFunction
+
+LATEST = "$LATEST"
+
+
+@dataclass(slots=True)
+class FunctionDirectory:
+    """The functions that mapping files define, and whether others of AWS Lambda may be invoked besides."""
+
+    listed: Mapping[str, Function] = field(default_factory=dict)
+    functions_only: bool = False
+
+    def find(self, function_name: str) -> Function | None:
+        """Return the function that a client may name; None where it does not exist, or not for clients.
+
+        Clients name a function of AWS Lambda by its ARN: a bare name that is not listed is a mistake.
+        """
+        name = FunctionName.parse(function_name)
+        if self._entry(name) is None and name.is_local:
+            return None
+        return self.of_file(function_name)
+
+    def of_file(self, function_name: str) -> Function | None:
+        """Return the function that a mapping file may name: also one of AWS Lambda by its bare name."""
+        name = FunctionName.parse(function_name)
+        entry = self._entry(name)
+        if entry is not None:
+            # A listed function has no other version, and no alias.
+            return entry if name.qualifier in {None, LATEST} else None
+        return None if self.functions_only else LambdaFunction(name=function_name, function=name)
+
+    def _entry(self, name: FunctionName) -> Function | None:
+        """Return the listed function that a name means.
+
+        The ARN of a function that is no function of AWS Lambda can only be one that we have shown. Of one
+        that is, an ARN says more than the list: it means what it says.
+        """
+        entry = self.listed.get(name.name)
+        return None if isinstance(entry, LambdaFunction) and not name.is_local else entry

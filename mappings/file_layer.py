@@ -1,0 +1,112 @@
+"""What becomes of the mappings of files when the files are read: at the start, and whenever they change."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from mappings.errors import AlreadyMapped, InvalidFile
+from mappings.files import MappingSet
+from mappings.model import EventSourceMapping
+from mappings.states import State
+from mappings.store import MappingStore, StoredMapping
+
+# Later mappings of a file come later in listings; far less than the clock's own steps.
+_STEP_S = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChanges:
+    """What is written so that the layer of files is what the files say."""
+
+    added: Sequence[StoredMapping] = ()
+    changed: Sequence[StoredMapping] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed)
+
+
+def file_changes(
+    current: Sequence[StoredMapping], wanted: MappingSet, *, now: float, allow_removal: bool
+) -> FileChanges:
+    """Compare what files gave before with what they give now.
+
+    Raises InvalidFile where most mappings would go at once, which is more often a mistake than meant.
+    """
+    by_uuid = {stored.uuid: stored for stored in current}
+    _refuse_mass_removal(current, wanted, allow_removal=allow_removal)
+    return FileChanges(
+        added=[
+            _fresh(mapping, wanted.file_of[mapping.uuid], now + index * _STEP_S)
+            for index, mapping in enumerate(wanted.mappings)
+            if mapping.uuid not in by_uuid
+        ],
+        changed=[
+            *_changed(by_uuid, wanted, now),
+            *(
+                replace(stored, state=State.DELETING, last_modified=now)
+                for stored in current
+                if stored.uuid not in wanted.file_of and stored.state is not State.DELETING
+            ),
+        ],
+    )
+
+
+async def write_changes(store: MappingStore, changes: FileChanges) -> None:
+    """Write what was compared.
+
+    Raises InvalidFile, with nothing written, where a mapping was made through the API already.
+    """
+    known = {each.mapping.link: each for each in await store.list() if each.file is None}
+    taken = [each for each in changes.added if each.mapping.link in known]
+    if taken:
+        raise InvalidFile(_taken(each, known[each.mapping.link].uuid) for each in taken)
+    for stored in changes.added:
+        try:
+            await store.add(stored)
+        except AlreadyMapped as error:
+            raise InvalidFile([_taken(stored, error.uuid)]) from error
+    for stored in changes.changed:
+        await store.replace(stored)
+
+
+def _fresh(mapping: EventSourceMapping, file: str, now: float) -> StoredMapping:
+    return StoredMapping(mapping=mapping, state=State.CREATING, created_at=now, last_modified=now, file=file)
+
+
+def _changed(by_uuid: dict[str, StoredMapping], wanted: MappingSet, now: float) -> Iterator[StoredMapping]:
+    for mapping in wanted.mappings:
+        stored, file = by_uuid.get(mapping.uuid), wanted.file_of[mapping.uuid]
+        if stored is None:
+            continue
+        if stored.mapping != mapping or stored.state is State.DELETING:
+            yield replace(
+                stored, mapping=mapping, file=file, state=_following(stored, mapping), last_modified=now
+            )
+        elif stored.file != file:
+            yield replace(stored, file=file)
+
+
+def _following(stored: StoredMapping, mapping: EventSourceMapping) -> State:
+    """Return the State while a change is taken up; a file, unlike a client, never has to wait."""
+    if stored.state is State.DISABLED and mapping.enabled:
+        return State.ENABLING
+    if stored.state is State.ENABLED and not mapping.enabled:
+        return State.DISABLING
+    return State.CREATING if stored.state is State.CREATING else State.UPDATING
+
+
+def _refuse_mass_removal(
+    current: Sequence[StoredMapping], wanted: MappingSet, *, allow_removal: bool
+) -> None:
+    standing = [stored for stored in current if stored.state is not State.DELETING]
+    gone = [stored for stored in standing if stored.uuid not in wanted.file_of]
+    if len(gone) * 2 > len(standing) and not allow_removal:
+        many = f"{len(gone)} of {len(standing)} mappings would be removed, which is more than half"
+        raise InvalidFile([f"{many}; start with --allow-removal if that is meant"])
+
+
+def _taken(stored: StoredMapping, uuid: str) -> str:
+    source, function = stored.mapping.link
+    return (
+        f"{stored.file}: {source} -> {function} exists already, made through the API with UUID {uuid}: "
+        "delete it there, or take it out of the file"
+    )

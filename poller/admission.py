@@ -1,0 +1,128 @@
+"""What sources, functions and destinations say of a mapping that a client asks for, in AWS's words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from mappings.arns import Arn, EventSource
+from mappings.errors import (
+    InvalidParameterValueException,
+    MappingError,
+    ServiceException,
+    TooManyRequestsException,
+)
+from mappings.functions import Function, LambdaFunction, known_timeout
+from mappings.model import EventSourceMapping
+from poller.aws import Aws, error_code
+from poller.destinations import make_destination
+from poller.errors import (
+    DestinationDenied,
+    DestinationError,
+    DestinationGone,
+    DestinationUnsuitable,
+    SourceDenied,
+    SourceError,
+    SourceGone,
+    SourceThrottled,
+    SourceUnsuitable,
+)
+from poller.interfaces import Clock
+from poller.sources import SourceParts, make_source
+
+NO_FUNCTION = "Function does not exist"
+NO_QUEUE = (
+    "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. "
+    "SQS Error Message: The specified queue does not exist."
+)
+QUEUE_DENIED = "The function execution role does not have permissions to call ReceiveMessage on SQS"
+STREAM_DENIED = (
+    "Cannot access stream {arn}. Please ensure the role can perform the GetRecords, GetShardIterator, "
+    "DescribeStream, and ListStreams Actions on your stream in IAM."
+)
+_DESTINATION_CALLS = {"sqs": "SendMessage on SQS", "sns": "Publish on SNS", "s3": "PutObject on S3"}
+
+
+class AwsAdmission:
+    """Asks AWS, or what stands in for it, with the poller's own credentials."""
+
+    def __init__(self, aws: Aws, clock: Clock) -> None:
+        self._aws = aws
+        self._clock = clock
+
+    async def function(self, function: Function) -> None:
+        """Ask Lambda for a function of its own. What cannot be asked is believed: the poller tells later."""
+        if not isinstance(function, LambdaFunction) or function.function.region is None:
+            return
+        name = function.function
+        client = await self._aws.client("lambda", name.region or "")
+        try:
+            await client.invoke(FunctionName=function.name, InvocationType="DryRun")
+        except ClientError as error:
+            if error_code(error) == "ResourceNotFoundException":
+                raise InvalidParameterValueException(NO_FUNCTION, field="FunctionName") from error
+        except (BotoCoreError, OSError):
+            pass
+
+    async def source(self, mapping: EventSourceMapping, function: Function) -> float | None:
+        """List the source."""
+        parts = SourceParts(
+            aws=self._aws, clock=self._clock, long_poll_s=0.0, timeout_s=known_timeout(function)
+        )
+        source = make_source(mapping, parts)
+        with _refusals(mapping.event_source):
+            topology = await source.discover()
+        return topology.server_time
+
+    async def destination(self, mapping: EventSourceMapping) -> None:
+        """Look for the destination, where looking takes no right beyond what sending takes."""
+        text = mapping.on_failure_destination
+        if text is None:
+            return
+        service = Arn.parse(text).service
+        try:
+            await make_destination(text, region=mapping.event_source.region, aws=self._aws).check()
+        except DestinationDenied as error:
+            raise _denied(service) from error
+        except (DestinationGone, DestinationUnsuitable) as error:
+            raise InvalidParameterValueException(
+                str(error), field="DestinationConfig.OnFailure.Destination"
+            ) from error
+        except DestinationError as error:
+            raise ServiceException(str(error)) from error
+
+
+def _denied(service: str) -> InvalidParameterValueException:
+    call = _DESTINATION_CALLS[service]
+    return InvalidParameterValueException(
+        f"The function execution role does not have permissions to call {call}",
+        field="DestinationConfig.OnFailure.Destination",
+    )
+
+
+@contextmanager
+def _refusals(source: EventSource) -> Iterator[None]:
+    """Turn what a source says into what AWS answers."""
+    try:
+        yield
+    except SourceError as error:
+        raise _refusal(error, source) from error
+
+
+def _refusal(error: SourceError, source: EventSource) -> MappingError:
+    stream = source.kind.is_stream
+    match error:
+        case SourceGone():
+            return _invalid(f"Stream not found: {source.arn}" if stream else NO_QUEUE)
+        case SourceDenied():
+            return _invalid(STREAM_DENIED.format(arn=source.arn) if stream else QUEUE_DENIED)
+        case SourceUnsuitable():
+            return _invalid(str(error))
+        case SourceThrottled():
+            return TooManyRequestsException("Rate exceeded", retry_after_s=1)
+        case _:
+            return ServiceException(f"The event source could not be reached: {error}")
+
+
+def _invalid(message: str) -> InvalidParameterValueException:
+    return InvalidParameterValueException(message, field="EventSourceArn")
