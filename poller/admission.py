@@ -13,7 +13,7 @@ from mappings.errors import (
     TooManyRequestsException,
 )
 from mappings.functions import Function, LambdaFunction, known_timeout
-from mappings.model import EventSourceMapping
+from mappings.model import EventSourceMapping, StartingPosition
 from poller.aws import Aws, error_code
 from poller.destinations import make_destination
 from poller.errors import (
@@ -27,8 +27,9 @@ from poller.errors import (
     SourceThrottled,
     SourceUnsuitable,
 )
-from poller.interfaces import Clock
+from poller.latest import LatestReaders
 from poller.sources import SourceParts, make_source
+from poller.surroundings import Surroundings
 
 NO_FUNCTION = "Function does not exist"
 NO_QUEUE = (
@@ -46,9 +47,11 @@ _DESTINATION_CALLS = {"sqs": "SendMessage on SQS", "sns": "Publish on SNS", "s3"
 class AwsAdmission:
     """Asks AWS, or what stands in for it, with the poller's own credentials."""
 
-    def __init__(self, aws: Aws, clock: Clock) -> None:
+    def __init__(self, aws: Aws, surroundings: Surroundings, latest: LatestReaders) -> None:
+        """Ask through a session; readers opened at LATEST are kept in `latest` for who runs the mapping."""
         self._aws = aws
-        self._clock = clock
+        self._surroundings = surroundings
+        self._latest = latest
 
     async def function(self, function: Function) -> None:
         """Ask Lambda for a function of its own. What cannot be asked is believed: the poller tells later."""
@@ -65,13 +68,16 @@ class AwsAdmission:
             pass
 
     async def source(self, mapping: EventSourceMapping, function: Function) -> float | None:
-        """List the source."""
-        parts = SourceParts(
-            aws=self._aws, clock=self._clock, long_poll_s=0.0, timeout_s=known_timeout(function)
-        )
+        """List the source, and open it where reading is to begin at its tip."""
+        clock = self._surroundings.clock
+        parts = SourceParts(aws=self._aws, clock=clock, long_poll_s=0.0, timeout_s=known_timeout(function))
         source = make_source(mapping, parts)
+        at_tip = mapping.starting_position is StartingPosition.LATEST and mapping.enabled
         with _refusals(mapping.event_source):
             topology = await source.discover()
+            # A consumer has one subscription at a time for each shard: it is left to whoever reads.
+            if at_tip and mapping.event_source.consumer_arn is None:
+                await self._latest.open(mapping.uuid, source, topology.shards, self._surroundings.opening)
         return topology.server_time
 
     async def destination(self, mapping: EventSourceMapping) -> None:

@@ -66,6 +66,7 @@ class Supervisor:
     def __init__(self, parts: SupervisorParts) -> None:
         self._parts = parts
         self._slots: dict[str, _Slot] = {}
+        self._drained: list[_Slot] = []
         self._stored: Sequence[StoredMapping] = ()
         self._stale = True
         self._listed_at = float("-inf")
@@ -75,8 +76,8 @@ class Supervisor:
 
     @property
     def runners(self) -> Sequence[Runner]:
-        """The runners of now."""
-        return [slot.runner for slot in self._slots.values() if slot.runner is not None]
+        """The runners of now, and those that have drained."""
+        return [slot.runner for slot in (*self._slots.values(), *self._drained) if slot.runner is not None]
 
     @property
     def functions(self) -> Sequence[Function]:
@@ -180,6 +181,8 @@ class Supervisor:
             await self._run_until_stopped(slot)
         finally:
             del self._slots[slot.stored.uuid]
+            if self._parts.surroundings.drain.requested:
+                self._drained.append(slot)
             self._wake()
         await self._keep_result(slot)
 

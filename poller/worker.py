@@ -21,6 +21,7 @@ from poller.budget import ByteBudget
 from poller.definitions import Definitions
 from poller.errors import StartError, StateRefused
 from poller.functions.hosted import HostedFunctions
+from poller.latest import LatestReaders
 from poller.rules import FAST, Tempo
 from poller.runner import Runner
 from poller.settings import Profile, Settings, handler_environment
@@ -88,6 +89,7 @@ class Worker:
             stack.push_async_callback(hosted.keep, {})
             files = MemoryMappingStore()
             store = LayeredStore(files=files, api=state.mappings)
+            latest = LatestReaders()
             workshop = AwsWorkshop(
                 directory=self._directory,
                 hosted=hosted,
@@ -96,6 +98,7 @@ class Worker:
                 owner=str(uuid.uuid4()),
                 tempo=self._tempo,
                 surroundings=self._surroundings,
+                latest=latest,
             )
             supervisor = self._supervisor = Supervisor(
                 SupervisorParts(

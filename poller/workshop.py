@@ -11,7 +11,8 @@ from mappings.store import StoredMapping
 from poller.aws import Aws
 from poller.destinations import make_destination
 from poller.functions.hosted import HostedFunctions
-from poller.interfaces import Destination, LeaseStore
+from poller.interfaces import Destination, LeaseStore, Source
+from poller.latest import LatestReaders, LatestSource
 from poller.rules import Tempo
 from poller.runner import Runner, RunnerParts
 from poller.sources import SourceParts, make_source
@@ -31,6 +32,7 @@ class AwsWorkshop:
     """Identity of this worker, fresh for each process."""
     tempo: Tempo
     surroundings: Surroundings
+    latest: LatestReaders
 
     def find(self, stored: StoredMapping) -> Function | None:
         """What the mapping invokes; None where that is no longer there."""
@@ -51,15 +53,7 @@ class AwsWorkshop:
         mapping = stored.mapping
         async with open_target(function, mapping.function_arn, self.aws, self.hosted) as target:
             parts = RunnerParts(
-                source=make_source(
-                    mapping,
-                    SourceParts(
-                        aws=self.aws,
-                        clock=self.surroundings.clock,
-                        long_poll_s=self.tempo.long_poll_s,
-                        timeout_s=known_timeout(function),
-                    ),
-                ),
+                source=self._source(stored, function),
                 target=target,
                 destination=destination_of(mapping, self.aws),
                 leases=self.leases,
@@ -69,6 +63,16 @@ class AwsWorkshop:
                 latest_at=stored.latest_at,
             )
             yield Runner(mapping, parts, on_polling=on_polling)
+
+    def _source(self, stored: StoredMapping, function: Function) -> Source:
+        parts = SourceParts(
+            aws=self.aws,
+            clock=self.surroundings.clock,
+            long_poll_s=self.tempo.long_poll_s,
+            timeout_s=known_timeout(function),
+        )
+        source = make_source(stored.mapping, parts)
+        return source if stored.latest_at is None else LatestSource(source, self.latest.take(stored.uuid))
 
 
 def destination_of(mapping: EventSourceMapping, aws: Aws) -> Destination | None:
