@@ -76,8 +76,9 @@ class Supervisor:
 
     @property
     def runners(self) -> Sequence[Runner]:
-        """The runners of now, and those that have drained."""
-        return [slot.runner for slot in (*self._slots.values(), *self._drained) if slot.runner is not None]
+        """The runners of now, and those that have drained, in the order of their mappings."""
+        slots = sorted((*self._slots.values(), *self._drained), key=lambda slot: slot.stored.order)
+        return [slot.runner for slot in slots if slot.runner is not None]
 
     @property
     def functions(self) -> Sequence[Function]:

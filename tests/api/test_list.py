@@ -51,7 +51,8 @@ async def test_pages_of_a_hundred_at_most_cover_all_of_them_once() -> None:
     stage = Stage()
     made = await many(stage, 230)
 
-    pages, marker = [], {}
+    pages: list[list[str]] = []
+    marker: dict[str, Any] = {}
     while True:
         reply = await stage.call("GET", MAPPINGS, MaxItems=10_000, **marker)
         pages.append([each["UUID"] for each in reply.body["EventSourceMappings"]])
