@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from mappings.errors import MappingError, TooManyRequestsException
 
@@ -24,3 +25,17 @@ def error_answer(error: MappingError) -> Answer:
     if isinstance(error, TooManyRequestsException):
         headers["Retry-After"] = str(error.retry_after_s)
     return Answer(status=error.status, body=json.dumps(error.body()).encode(), headers=headers)
+
+
+def all_headers(answer: Answer, request_id: str) -> dict[str, str]:
+    """Return the headers of an answer with those that every answer has."""
+    # aiohttp would name itself, its version and Python's.
+    return {**answer.headers, "x-amzn-RequestId": request_id, "Server": "esm-poller"}
+
+
+def closing_bytes(answer: Answer, request_id: str) -> bytes:
+    """Return an answer as it goes over a connection that ends with it."""
+    lines = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in all_headers(answer, request_id).items()]
+    lines += [f"Content-Length: {len(answer.body)}", "Connection: close", "", ""]
+    return "\r\n".join(lines).encode() + answer.body

@@ -8,13 +8,24 @@ MappingError                        one request refused; carries the field
 ├─ ResourceConflictException        409  the mapping exists already
 ├─ ResourceInUseException           400  the mapping is in a transitional State
 ├─ ResourceNotFoundException        404  no such mapping
+├─ MalformedHttpRequestException    400  not HTTP as it is spoken here
+├─ MissingAuthenticationTokenException  403  no Authorization header
+├─ IncompleteSignatureException     403  an Authorization header that does not say or sign what it must
+├─ InvalidSignatureException        403  a wrong key or signature, too old, or used before
+├─ UnrecognizedClientException      403  a wrong bearer token
+├─ AccessDeniedException            403  a caller, host or page that may not do this
+├─ RequestTimeoutException          408  the request did not arrive in time
+├─ RequestTooLargeException         413  the body is too large
+├─ RequestEntityTooLargeException   413  the headers are too large
+├─ UnsupportedMediaTypeException    415  a body that is not JSON
 ├─ TooManyRequestsException         429  the caller must slow down
 └─ ServiceException                 500  our own fault
 ValueError
 ├─ InvalidArn                       a text is no ARN, or no function name
 │  └─ UnrecognizedEventSource       an ARN of a service that is never polled
 ├─ IllegalTransition                a State change that is not in the table
-└─ InvalidFile                      everything wrong with a set of mapping files
+├─ InvalidFile                      everything wrong with a set of mapping files
+└─ InvalidSecretFile                a file of keys or a token that cannot be used
 StoreError                          where mappings are kept, nothing was written
 ├─ StoreUnavailable                 passing: disk full, table throttled; it may have been written
 ├─ StoreRefused                     it cannot be used as it is: locked, corrupt, from a newer version
@@ -166,6 +177,55 @@ class ResourceNotFoundException(MappingError):
     message_member = "Message"
 
 
+class MalformedHttpRequestException(MappingError):
+    status = 400
+    type = None
+
+
+class MissingAuthenticationTokenException(MappingError):
+    status = 403
+    type = None
+
+
+class IncompleteSignatureException(MappingError):
+    status = 403
+    type = None
+
+
+class InvalidSignatureException(MappingError):
+    status = 403
+    type = None
+
+
+class UnrecognizedClientException(MappingError):
+    status = 403
+    type = None
+
+
+class AccessDeniedException(MappingError):
+    status = 403
+    message_member = "Message"
+    type = None
+
+
+class RequestTimeoutException(MappingError):
+    status = 408
+    type = None
+
+
+class RequestTooLargeException(MappingError):
+    status = 413
+
+
+class RequestEntityTooLargeException(MappingError):
+    status = 413
+    type = None
+
+
+class UnsupportedMediaTypeException(MappingError):
+    status = 415
+
+
 class TooManyRequestsException(MappingError):
     """`reason` is a value of AWS's ThrottleReason; `retry_after_s` goes into the header `Retry-After`."""
 
@@ -204,6 +264,10 @@ class InvalidFile(ValueError):
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(self.problems))
+
+
+class InvalidSecretFile(ValueError):
+    """A file of keys or a token cannot be used; the message names the file and never its content."""
 
 
 class StoreError(Exception):
