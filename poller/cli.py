@@ -38,17 +38,49 @@ def _shared_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def _api_options(command: Callable[..., None]) -> Callable[..., None]:
+    options = [
+        click.option("--api", help="Where the Lambda API listens: host:port or off. [POLLER_API]"),
+        click.option("--api-keys-file", help="Access keys that may sign requests. [POLLER_API_KEYS_FILE]"),
+        click.option("--api-token-file", help="A bearer token that lets in. [POLLER_API_TOKEN_FILE]"),
+        click.option("--api-hosts", help="What a Host header may name too. [POLLER_API_HOSTS]"),
+        click.option(
+            "--insecure-no-auth",
+            is_flag=True,
+            help="Let the API listen beyond loopback without authentication. [POLLER_INSECURE_NO_AUTH]",
+        ),
+        click.option(
+            "--functions-only",
+            is_flag=True,
+            help="Invoke only functions that the files list. [POLLER_FUNCTIONS_ONLY]",
+        ),
+        click.option(
+            "--allow-removal",
+            is_flag=True,
+            help="Let a changed file remove most mappings at once. [POLLER_ALLOW_REMOVAL]",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @main.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE|DIR...")
+@click.argument("files", nargs=-1, metavar="[FILE|DIR...]")
 @_shared_options
-def run(files: tuple[str, ...], **flags: str | None) -> None:
-    """Run the mappings of the files until SIGTERM.
+@_api_options
+def run(files: tuple[str, ...], **flags: str | bool | None) -> None:
+    """Run mappings until SIGTERM: those of the files, and those made through the Lambda API.
+
+    A file that changes is taken up without a restart.
 
     Prints `ready mappings=N` once every enabled mapping polls. A first SIGTERM or SIGINT drains, a second one
     ends at once.
     """
     settings = _settings(flags)
-    mapping_set = _mapping_set(files)
+    if not files and settings.api is None:
+        _refuse("no mapping file is given and the API is off: there is nothing to poll")
+    mapping_set = _mapping_set(files) if files else None
 
     from poller.worker import Worker, run_until_signalled  # noqa: PLC0415  # heavy
 
@@ -74,7 +106,7 @@ def validate(files: tuple[str, ...]) -> None:
 # Its defaults are not those of `read_settings`; named here, the variables still come before them.
 @click.option("--log-format", help="json or console. [LOG_FORMAT; console]")
 @click.option("--log-level", help="debug, info, warning or error. [LOG_LEVEL; warning]")
-def demo(*, plain: bool, **flags: str | None) -> None:
+def demo(*, plain: bool, **flags: str | bool | None) -> None:
     """Run the main job on an embedded server and account for every record.
 
     moto's server runs in a child process with a queue, a Kinesis stream and a table; three mappings deliver
@@ -88,13 +120,14 @@ def demo(*, plain: bool, **flags: str | None) -> None:
     sys.exit(_run(run_demo, settings, plain))
 
 
-def _settings(flags: dict[str, str | None], defaults: dict[str, str] | None = None) -> "Settings":
+def _settings(flags: dict[str, str | bool | None], defaults: dict[str, str] | None = None) -> "Settings":
     from poller.errors import StartError  # noqa: PLC0415  # heavy
     from poller.logs import configure  # noqa: PLC0415
     from poller.settings import read_settings  # noqa: PLC0415
 
     try:
-        settings = read_settings(flags, defaults=defaults)
+        given = {name: "true" if flag is True else flag or None for name, flag in flags.items()}
+        settings = read_settings(given, defaults=defaults)
     except StartError as error:
         _refuse(str(error))
     configure(settings.log_format, settings.log_level)

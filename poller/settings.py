@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 
+from mappings.addresses import Address
 from poller.errors import StartError
 
 
@@ -42,6 +43,17 @@ class Settings:
     byte_budget: int = 64 * 1024 * 1024
     """POLLER_BYTE_BUDGET, bytes. Records held in memory at most; reads begin only below it. Default: 64 MiB,
     ten full payloads, so that a small pod can run many mappings."""
+    api: Address | None = Address(host="127.0.0.1", port=4577)  # noqa: RUF009  # frozen
+    """POLLER_API. Where the Lambda API listens, `host:port`; `off` closes it. Default: loopback, because who
+    reaches it decides where records go."""
+    api_keys_file: Path | None = None
+    """POLLER_API_KEYS_FILE. Access keys that may sign requests; none: no signature is asked for."""
+    api_token_file: Path | None = None
+    """POLLER_API_TOKEN_FILE. A bearer token that lets in, instead of or beside signatures."""
+    api_hosts: tuple[str, ...] = ()
+    """POLLER_API_HOSTS, separated by commas. What a Host header may name beside loopback and the address."""
+    insecure_no_auth: bool = False
+    """POLLER_INSECURE_NO_AUTH. Whether the API may listen where others reach it and ask nobody's name."""
     functions_only: bool = False
     """POLLER_FUNCTIONS_ONLY. Whether only functions that the mapping files list may be invoked."""
     allow_removal: bool = False
@@ -57,6 +69,11 @@ _VARIABLES = {
     "profile": "POLLER_PROFILE",
     "drain_timeout_s": "POLLER_DRAIN_TIMEOUT",
     "byte_budget": "POLLER_BYTE_BUDGET",
+    "api": "POLLER_API",
+    "api_keys_file": "POLLER_API_KEYS_FILE",
+    "api_token_file": "POLLER_API_TOKEN_FILE",
+    "api_hosts": "POLLER_API_HOSTS",
+    "insecure_no_auth": "POLLER_INSECURE_NO_AUTH",
     "functions_only": "POLLER_FUNCTIONS_ONLY",
     "allow_removal": "POLLER_ALLOW_REMOVAL",
     "log_format": "LOG_FORMAT",
@@ -147,6 +164,19 @@ def _read_seconds(origin: str, text: str) -> float:
     return seconds
 
 
+def _read_api(origin: str, text: str) -> Address | None:
+    if text == "off":
+        return None
+    try:
+        return Address.parse(text)
+    except ValueError as error:
+        raise StartError(f"{origin}: {text!r} is {error}, nor off") from error
+
+
+def _read_hosts(_: str, text: str) -> tuple[str, ...]:
+    return tuple(host.strip() for host in text.split(",") if host.strip())
+
+
 def _read_bool(origin: str, text: str) -> bool:
     return _one_of(origin, text, ("true", "1", "false", "0")) in {"true", "1"}
 
@@ -169,6 +199,11 @@ _READERS = {
     "profile": _read_profile,
     "drain_timeout_s": _read_seconds,
     "byte_budget": _read_bytes,
+    "api": _read_api,
+    "api_keys_file": lambda _, text: Path(text),
+    "api_token_file": lambda _, text: Path(text),
+    "api_hosts": _read_hosts,
+    "insecure_no_auth": _read_bool,
     "functions_only": _read_bool,
     "allow_removal": _read_bool,
     "log_format": _read_log_format,

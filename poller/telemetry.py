@@ -46,6 +46,7 @@ class Log(StrEnum):
     FUNCTION_PROCESS_EXITED = "function_process_exited"
     FUNCTION_PROCESS_STUCK = "function_process_stuck"
     FUNCTION_START_FAILED = "function_start_failed"
+    API_LISTENING = "api_listening"
     FILES_TAKEN_UP = "files_taken_up"
     FILES_REFUSED = "files_refused"
     STATE_UNAVAILABLE = "state_unavailable"

@@ -3,21 +3,29 @@
 import random
 import signal
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import anyio
 import structlog
 
+from mappings.api import Handler
 from mappings.directory import FunctionDirectory
 from mappings.errors import InvalidFile, StoreUnavailable
 from mappings.files import MappingSet
+from mappings.function_operations import FunctionOperations
 from mappings.functions import Function
+from mappings.handlers import function_handlers, mapping_handlers
+from mappings.operations import Admission, MappingOperations
+from mappings.store import MappingStore
 from mappings.stores.layered import LayeredStore
 from mappings.stores.memory import MemoryMappingStore
+from mappings.tag_operations import TagOperations
+from poller.admission import AwsAdmission
 from poller.aws import Aws
 from poller.budget import ByteBudget
+from poller.control_plane import serving
 from poller.definitions import Definitions
 from poller.errors import StartError, StateRefused
 from poller.functions.hosted import HostedFunctions
@@ -41,7 +49,7 @@ class Worker:
 
     def __init__(
         self,
-        mapping_set: MappingSet,
+        mapping_set: MappingSet | None,
         settings: Settings,
         *,
         on_ready: Callable[[int], None],
@@ -50,13 +58,13 @@ class Worker:
         """Make a worker.
 
         Args:
-            mapping_set: What the mapping files say.
+            mapping_set: What the mapping files say; None where there are none.
             settings: What it is told from outside.
             on_ready: Called once, with their number, when all enabled mappings poll.
             paths: The files, to be watched for changes.
         """
         self.drain = Drain()
-        self._mapping_set = mapping_set
+        self._mapping_set = mapping_set or MappingSet(functions={}, mappings=())
         self._settings = settings
         self._on_ready = on_ready
         self._paths = paths
@@ -124,7 +132,20 @@ class Worker:
                 allow_removal=self._settings.allow_removal,
             )
             await _take_up(definitions, self._mapping_set)
+            handlers = self._handlers(store, AwsAdmission(aws, self._surroundings, latest), supervisor)
+            await stack.enter_async_context(serving(self._settings, handlers))
             return await self._supervise(supervisor, FileWatcher(self._paths, definitions.take_up))
+
+    def _handlers(
+        self, store: MappingStore, admission: Admission, supervisor: Supervisor
+    ) -> Mapping[str, Handler]:
+        wall = self._surroundings.clock.wall
+        operations = MappingOperations(
+            store, self._directory, admission, wall=wall, changed=supervisor.changed
+        )
+        functions = FunctionOperations(self._directory, started_at=wall())
+        tags = TagOperations(store, self._directory)
+        return {**mapping_handlers(operations, tags), **function_handlers(functions)}
 
     async def _supervise(self, supervisor: Supervisor, watcher: FileWatcher) -> bool:
         drained = False

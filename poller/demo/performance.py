@@ -29,7 +29,9 @@ class Performance:
     def __init__(self, stage: Stage, settings: Settings, *, interrupted: anyio.Event) -> None:
         self._stage = stage
         self._interrupted = interrupted
-        own = replace(settings, state=stage.state, profile=Profile.TEST, drain_timeout_s=DRAIN_LIMIT_S)
+        own = replace(
+            settings, state=stage.state, profile=Profile.TEST, drain_timeout_s=DRAIN_LIMIT_S, api=None
+        )
         self._worker = Worker(stage.mapping_set, own, on_ready=self._now_ready)
         self._ready = False
         self._trouble: str | None = None

@@ -55,12 +55,14 @@ class Run:
         self.seen_file = folder / "seen.jsonl"
         self.state = f"sqlite:///{folder / 'state.db'}"
         self.file = folder / "mappings.yaml"
+        self.api = "off"
+        self.files: tuple[Path, ...] = (self.file,)
         self._environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "POLLER_", "LOG_"))},
             **environment,
             "SEEN_FILE": str(self.seen_file),
         }
-        self._processes: list[subprocess.Popen[str]] = []
+        self.processes: list[subprocess.Popen[str]] = []
         (folder / "app.py").write_text(HANDLERS)
 
     def write_file(self, functions: Mapping[str, Any], mappings: Sequence[Mapping[str, Any]]) -> None:
@@ -72,9 +74,9 @@ class Run:
     def start(self, *arguments: str, ready: bool = True) -> subprocess.Popen[str]:
         """Start `poller run`; by default wait for its ready line."""
         errors = (self.folder / "stderr.log").open("a")
-        settings = ("--state", self.state, "--profile", "test", "--log-level", "debug")
+        settings = ("--state", self.state, "--profile", "test", "--log-level", "debug", "--api", self.api)
         process = subprocess.Popen(
-            [sys.executable, "-m", "poller", "run", str(self.file), *settings, *arguments],
+            [sys.executable, "-m", "poller", "run", *map(str, self.files), *settings, *arguments],
             cwd=self.folder,
             env=self._environment,
             stdout=subprocess.PIPE,
@@ -82,7 +84,7 @@ class Run:
             text=True,
         )
         errors.close()
-        self._processes.append(process)
+        self.processes.append(process)
         if ready:
             self.wait_ready(process)
         return process
@@ -96,7 +98,7 @@ class Run:
 
     def close(self) -> None:
         """End what is still running."""
-        for process in self._processes:
+        for process in self.processes:
             if process.poll() is None:
                 process.kill()
             process.wait(timeout=10)
@@ -106,6 +108,11 @@ class Run:
     def log(self) -> str:
         """What all processes logged."""
         return (self.folder / "stderr.log").read_text()
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """The log lines of an event, in order."""
+        lines = [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"] == event]
 
     def events(self) -> list[dict[str, Any]]:
         """What the functions wrote, in order."""

@@ -21,7 +21,7 @@ def poller(folder: Path, *arguments: str, **environment: str) -> subprocess.Comp
     return subprocess.run(
         [sys.executable, "-m", "poller", *arguments],
         cwd=folder,
-        env={**kept, **environment},
+        env={**kept, "POLLER_API": "off", **environment},
         capture_output=True,
         text=True,
         timeout=60,
@@ -233,6 +233,7 @@ def test_a_second_poller_on_the_same_state_is_refused(folder: Path) -> None:
     state = f"sqlite:///{folder / 'state.db'}"
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "POLLER_"))},
+        "POLLER_API": "off",
         # Nothing listens there: the mapping tries again and again, which is all this test needs of it.
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
         "AWS_ACCESS_KEY_ID": "x",

@@ -111,7 +111,7 @@ def _start(life: Life, place: Place) -> PollerProcess:
         MARK: _mark(life, place),
         URL_VARIABLE: f"{place.functions_url}/{life.name}",
     }
-    arguments = ("run", "mappings.yaml", "--state", "sqlite:///state.db", "--profile", "test")
+    arguments = ("run", "mappings.yaml", "--state", "sqlite:///state.db", "--profile", "test", "--api", "off")
     start = start_cold if life.cold else place.nursery.start
     log = os.open(place.folder / "log.jsonl", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
     try:
