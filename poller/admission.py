@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from mappings.arns import Arn, EventSource
 from mappings.errors import (
     InvalidParameterValueException,
@@ -14,7 +12,7 @@ from mappings.errors import (
 )
 from mappings.functions import Function, LambdaFunction, known_timeout
 from mappings.model import EventSourceMapping, StartingPosition
-from poller.aws import Aws, error_code
+from poller.aws import Aws, source_errors
 from poller.destinations import make_destination
 from poller.errors import (
     DestinationDenied,
@@ -57,14 +55,16 @@ class AwsAdmission:
         """Ask Lambda for a function of its own. What cannot be asked is believed: the poller tells later."""
         if not isinstance(function, LambdaFunction) or function.function.region is None:
             return
-        name = function.function
-        client = await self._aws.client("lambda", name.region or "")
+        name, region = function.function, function.function.region
+        client = await self._aws.client("lambda", region)
+        # An account comes with every region.
+        arn = name.arn(region=region, account="", partition="aws")
         try:
-            await client.invoke(FunctionName=function.name, InvocationType="DryRun")
-        except ClientError as error:
-            if error_code(error) == "ResourceNotFoundException":
-                raise InvalidParameterValueException(NO_FUNCTION, field="FunctionName") from error
-        except (BotoCoreError, OSError):
+            with source_errors(name.name):
+                await client.invoke(FunctionName=arn, InvocationType="DryRun")
+        except SourceGone as error:
+            raise InvalidParameterValueException(NO_FUNCTION, field="FunctionName") from error
+        except SourceError:
             pass
 
     async def source(self, mapping: EventSourceMapping, function: Function) -> float | None:

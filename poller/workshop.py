@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mappings.directory import FunctionDirectory
 from mappings.functions import Function, known_timeout
-from mappings.model import EventSourceMapping
+from mappings.model import EventSourceMapping, StartingPosition
 from mappings.store import StoredMapping
 from poller.aws import Aws
 from poller.destinations import make_destination
@@ -72,7 +72,9 @@ class AwsWorkshop:
             timeout_s=known_timeout(function),
         )
         source = make_source(stored.mapping, parts)
-        return source if stored.latest_at is None else LatestSource(source, self.latest.take(stored.uuid))
+        if stored.latest_at is None or stored.mapping.starting_position is not StartingPosition.LATEST:
+            return source
+        return LatestSource(source, self.latest.take(stored.uuid))
 
 
 def destination_of(mapping: EventSourceMapping, aws: Aws) -> Destination | None:
