@@ -5,7 +5,7 @@ is meant, to a person as to a program.
 """
 
 import json
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import cast
 
@@ -21,9 +21,13 @@ MAXIMUM_DEPTH = 32
 
 def read_document(path: Path) -> object:
     """Return what a YAML or JSON file holds; raise InvalidFile with one sentence, without the path."""
-    text = _text_of(path)
+    return parse_document(read_text(path), path.suffix)
+
+
+def parse_document(text: str, suffix: str) -> object:
+    """Return what the text of a file with this suffix holds."""
     try:
-        return _read_json(text) if path.suffix == ".json" else _read_yaml(text)
+        return _read_json(text) if suffix == ".json" else _read_yaml(text)
     except InvalidFile:
         raise
     except RecursionError as error:
@@ -33,25 +37,38 @@ def read_document(path: Path) -> object:
         raise InvalidFile([f"a value cannot be read: {error}"]) from error
 
 
-def _text_of(path: Path) -> str:
+def read_text(path: Path, maximum_json_bytes: int = MAXIMUM_BYTES) -> str:
+    """Return the text of a file; a JSON object may be larger where the caller says so."""
     try:
         with path.open("rb") as file:
             content = file.read(MAXIMUM_BYTES + 1)
+            limit = maximum_json_bytes if content.lstrip()[:1] == b"{" else MAXIMUM_BYTES
+            content += file.read(max(0, limit + 1 - len(content)))
     except OSError as error:
         raise InvalidFile([f"the file cannot be read: {error.strerror or error}"]) from error
-    if len(content) > MAXIMUM_BYTES:
-        raise InvalidFile(["the file is larger than 1 MiB"])
+    if len(content) > limit:
+        raise too_large(limit)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidFile([f"the file is not UTF-8 text, at byte {error.start}"]) from error
 
 
+def too_large(limit: int) -> InvalidFile:
+    return InvalidFile([f"the file is larger than {limit // MAXIMUM_BYTES} MiB"])
+
+
 def _read_json(text: str) -> object:
     try:
-        return json.loads(text, object_pairs_hook=_json_object, parse_constant=_refuse_constant)
+        return parse_json(text, _json_object)
     except json.JSONDecodeError as error:
         raise InvalidFile([f"line {error.lineno}, column {error.colno}: not JSON: {error.msg}"]) from error
+
+
+def parse_json(text: str, object_of: Callable[[list[tuple[str, object]]], object]) -> object:
+    """Parse JSON and nothing beyond it; `object_of` makes each object from its pairs."""
+    parsed: object = json.loads(text, object_pairs_hook=object_of, parse_constant=_refuse_constant)
+    return parsed
 
 
 def _json_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -76,12 +93,17 @@ def _read_yaml(text: str) -> object:
             return loader.get_single_data()
         finally:
             loader.dispose()
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise InvalidFile([f"{where}{error.problem or error.context}"]) from error
-    except yaml.reader.ReaderError as error:
-        raise InvalidFile([f"not YAML: a character at position {error.position} is not allowed"]) from error
+    except (yaml.MarkedYAMLError, yaml.reader.ReaderError) as error:
+        raise yaml_problem(error) from error
+
+
+def yaml_problem(error: yaml.MarkedYAMLError | yaml.reader.ReaderError) -> InvalidFile:
+    """Return the sentence for what the YAML parser refused."""
+    if isinstance(error, yaml.reader.ReaderError):
+        return InvalidFile([f"not YAML: a character at position {error.position} is not allowed"])
+    mark = error.problem_mark or error.context_mark
+    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    return InvalidFile([f"{where}{error.problem or error.context}"])
 
 
 class _Loader(yaml.SafeLoader):

@@ -35,7 +35,7 @@ def file_changes(
     _refuse_mass_removal(current, wanted, allow_removal=allow_removal)
     return FileChanges(
         added=[
-            _fresh(mapping, wanted.file_of[mapping.uuid], now + index * _STEP_S)
+            _fresh(mapping, wanted, now + index * _STEP_S)
             for index, mapping in enumerate(wanted.mappings)
             if mapping.uuid not in by_uuid
         ],
@@ -68,21 +68,28 @@ async def write_changes(store: MappingStore, changes: FileChanges) -> None:
         await store.replace(stored)
 
 
-def _fresh(mapping: EventSourceMapping, file: str, now: float) -> StoredMapping:
-    return StoredMapping(mapping=mapping, state=State.CREATING, created_at=now, last_modified=now, file=file)
+def _fresh(mapping: EventSourceMapping, wanted: MappingSet, now: float) -> StoredMapping:
+    return StoredMapping(
+        mapping=mapping,
+        state=State.CREATING,
+        created_at=now,
+        last_modified=now,
+        tags=wanted.tags_of.get(mapping.uuid, {}),
+        file=wanted.file_of[mapping.uuid],
+    )
 
 
 def _changed(by_uuid: dict[str, StoredMapping], wanted: MappingSet, now: float) -> Iterator[StoredMapping]:
     for mapping in wanted.mappings:
-        stored, file = by_uuid.get(mapping.uuid), wanted.file_of[mapping.uuid]
+        stored = by_uuid.get(mapping.uuid)
         if stored is None:
             continue
+        file, tags = wanted.file_of[mapping.uuid], wanted.tags_of.get(mapping.uuid, {})
         if stored.mapping != mapping or stored.state is State.DELETING:
-            yield replace(
-                stored, mapping=mapping, file=file, state=_following(stored, mapping), last_modified=now
-            )
-        elif stored.file != file:
-            yield replace(stored, file=file)
+            state = _following(stored, mapping)
+            yield replace(stored, mapping=mapping, file=file, tags=tags, state=state, last_modified=now)
+        elif stored.file != file or stored.tags != tags:
+            yield replace(stored, file=file, tags=tags)
 
 
 def _following(stored: StoredMapping, mapping: EventSourceMapping) -> State:

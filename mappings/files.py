@@ -1,4 +1,4 @@
-"""What a set of mapping files means together: which mappings, and which function each of them invokes.
+"""What a set of files means together: which mappings, and which function each of them invokes.
 
 Every problem of every file is collected, so that an author mends them in one go. Each sentence names the
 file, the mapping or function, and the field.
@@ -12,12 +12,13 @@ from pathlib import Path
 
 from mappings.arns import FunctionName
 from mappings.directory import FunctionDirectory
-from mappings.documents import read_document
 from mappings.errors import InvalidFile, shown
 from mappings.functions import Function, parse_function
 from mappings.model import EventSourceMapping
+from mappings.opening import ForeignFile, NativeFile, open_file
+from mappings.readers.answers import Answer, Answers
 from mappings.spelling import in_aws_spelling
-from mappings.validation import mapping_from_request, request_errors
+from mappings.validation import mapping_from_request, request_errors, typed_request
 
 _SUFFIXES = {".yaml", ".yml", ".json"}
 _SECTIONS = ("functions", "mappings")
@@ -31,14 +32,23 @@ class MappingSet:
     mappings: tuple[EventSourceMapping, ...]
     file_of: Mapping[str, str] = field(default_factory=dict)
     """The file that defines each mapping, by UUID."""
+    tags_of: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """The tags of each mapping that has any, by UUID."""
+    requests: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """What a mapping file would say of each mapping, by the place where it stands; in AWS's spelling."""
+    written_functions: Mapping[str, object] = field(default_factory=dict)
+    """What a mapping file would say of each function."""
 
 
-def read_mapping_files(paths: Iterable[Path | str], *, now: float) -> MappingSet:
-    """Read files, and the mapping files in directories, as one set; raise InvalidFile with every problem.
+def read_mapping_files(
+    paths: Iterable[Path | str], *, now: float, answers: Mapping[str, Answer] | None = None
+) -> MappingSet:
+    """Read files, and the files in directories, as one set; raise InvalidFile with every problem.
 
-    `now`, in epoch seconds, is the time that no StartingPositionTimestamp may exceed.
+    `now`, in epoch seconds, is the time that no StartingPositionTimestamp may exceed. `answers` are values
+    for what files of other formats refer to; one that no file asks for is a problem.
     """
-    reading = _Reading(now)
+    reading = _Reading(now, Answers(answers or {}))
     reading.read_paths([Path(path) for path in paths])
     reading.check_references()
     if reading.problems:
@@ -47,18 +57,26 @@ def read_mapping_files(paths: Iterable[Path | str], *, now: float) -> MappingSet
         functions=reading.functions,
         mappings=tuple(reading.mappings.values()),
         file_of=reading.file_of,
+        tags_of=reading.tags_of,
+        requests=reading.requests,
+        written_functions=reading.written_functions,
     )
 
 
 class _Reading:
     """One reading of a set of files: what was found, at which place, and what was wrong."""
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, answers: Answers) -> None:
         self.problems: list[str] = []
         self.functions: dict[str, Function] = {}
         self.mappings: dict[str, EventSourceMapping] = {}  # by place
         self.file_of: dict[str, str] = {}  # by UUID
+        self.tags_of: dict[str, Mapping[str, str]] = {}  # by UUID
+        self.requests: dict[str, Mapping[str, object]] = {}  # by place
+        self.written_functions: dict[str, object] = {}
         self._now = now
+        self._answers = answers
+        self._unread = False
         self._defined: dict[str, str] = {}  # function name -> place, also of those that are not valid
 
     def read_paths(self, paths: list[Path]) -> None:
@@ -74,6 +92,8 @@ class _Reading:
                 if real not in seen:
                     seen.add(real)
                     self._read_file(file)
+        if not self._unread:  # what could not be read may be what refers to a name
+            self.problems.extend(self._answers.unused())
         if not self.mappings and not self.functions and not self.problems:
             self._report(
                 ", ".join(map(str, paths)) or "arguments", ["neither a mapping nor a function is given"]
@@ -106,10 +126,23 @@ class _Reading:
 
     def _read_file(self, path: Path) -> None:
         try:
-            document = read_document(path)
+            match open_file(path):
+                case ForeignFile() as file:
+                    self._read_foreign(str(path), file)
+                case NativeFile(document=document):
+                    self._read_native(path, document)
         except InvalidFile as error:
+            self._unread = True
             self._report(str(path), error.problems)
-            return
+
+    def _read_foreign(self, path: str, file: ForeignFile) -> None:
+        for found in file.format.mappings_in(file.documents, self._answers):
+            if found.problems:
+                self._report(f"{path}: {found.place}{_description(found.request)}", found.problems)
+            else:
+                self._read_mapping(path, f"{path}: {found.place}", found.request)
+
+    def _read_native(self, path: Path, document: object) -> None:
         if not isinstance(document, Mapping):
             self._report(str(path), ["the file must hold an object with the keys functions and mappings"])
             return
@@ -131,6 +164,7 @@ class _Reading:
             if first != place:
                 self._report(place, [f"the function is defined twice; the first is {first}"])
                 continue
+            self.written_functions[name] = value
             try:
                 self.functions[name] = parse_function(name, value)
             except InvalidFile as error:
@@ -149,6 +183,7 @@ class _Reading:
 
     def _read_mapping(self, path: str, place: str, value: Mapping[str, object]) -> None:
         request, problems = in_aws_spelling(value)
+        written_at = place
         place = f"{place}{_description(request)}"
         if not problems:
             errors = request_errors(request, now=self._now)
@@ -159,6 +194,9 @@ class _Reading:
             mapping = mapping_from_request(request, now=self._now)
             self.mappings[place] = mapping
             self.file_of[mapping.uuid] = path
+            if tags := typed_request(request).get("Tags"):
+                self.tags_of[mapping.uuid] = tags
+            self.requests[written_at] = request
 
 
 def _files_at(path: Path) -> list[Path]:

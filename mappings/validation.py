@@ -63,7 +63,7 @@ def _errors(request: Mapping[str, object], now: float) -> Iterator[MappingError]
 
 def typed_request(request: Mapping[str, object]) -> CreateRequest:
     """Drop the nulls, which mean absent; the declared constraints, which are kept, prove every other type."""
-    return cast("CreateRequest", _without_nulls(request))
+    return cast("CreateRequest", without_nulls(request))
 
 
 def patched_request(current: CreateRequest, changes: CreateRequest) -> CreateRequest:
@@ -78,11 +78,12 @@ def patched_request(current: CreateRequest, changes: CreateRequest) -> CreateReq
     return patched
 
 
-def _without_nulls(value: object) -> object:
+def without_nulls(value: object) -> object:
+    """Return JSON data without the members that are null: to AWS they are as if they were not written."""
     if isinstance(value, Mapping):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):
-        return [_without_nulls(item) for item in value]
+        return [without_nulls(item) for item in value]
     return value
 
 

@@ -1,17 +1,16 @@
 """Commands. Nothing heavy is imported before it is needed."""
 
 import sys
-import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:
-    from mappings.files import MappingSet
-    from poller.settings import Settings
+from poller.arguments import read_answers, read_mapping_set, refuse, takes_files
+from poller.conversions import export_mappings, import_mappings
 
-EXIT_USAGE = 2
+if TYPE_CHECKING:
+    from poller.settings import Settings
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -66,10 +65,12 @@ def _api_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @main.command()
-@click.argument("files", nargs=-1, metavar="[FILE|DIR...]")
+@takes_files(required=False)
 @_shared_options
 @_api_options
-def run(files: tuple[str, ...], **flags: str | bool | None) -> None:
+def run(
+    files: tuple[str, ...], values: tuple[str, ...], parameters: str | None, **flags: str | bool | None
+) -> None:
     """Run mappings until SIGTERM: those of the files, and those made through the Lambda API.
 
     A file that changes is taken up without a restart.
@@ -79,26 +80,31 @@ def run(files: tuple[str, ...], **flags: str | bool | None) -> None:
     """
     settings = _settings(flags)
     if not files and settings.api is None:
-        _refuse("no mapping file is given and the API is off: there is nothing to poll")
-    mapping_set = _mapping_set(files) if files else None
+        refuse("no mapping file is given and the API is off: there is nothing to poll")
+    answers = read_answers(values, parameters)
+    mapping_set = read_mapping_set(files, answers) if files or answers else None
 
     from poller.worker import Worker, run_until_signalled  # noqa: PLC0415  # heavy
 
-    worker = Worker(mapping_set, settings, on_ready=_say_ready, paths=files)
+    worker = Worker(mapping_set, settings, on_ready=_say_ready, paths=files, answers=answers)
     sys.exit(_run(run_until_signalled, worker))
 
 
 @main.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE|DIR...")
-def validate(files: tuple[str, ...]) -> None:
+@takes_files()
+def validate(files: tuple[str, ...], values: tuple[str, ...], parameters: str | None) -> None:
     """Check mapping files and import their handlers; exit code 2 names what is wrong."""
-    mapping_set = _mapping_set(files)
+    mapping_set = read_mapping_set(files, read_answers(values, parameters))
 
     from poller.settings import handler_environment  # noqa: PLC0415  # heavy
     from poller.targets import check_functions  # noqa: PLC0415
 
     _run(check_functions, mapping_set.functions.values(), handler_environment())
     click.echo(f"valid mappings={len(mapping_set.mappings)} functions={len(mapping_set.functions)}")
+
+
+main.add_command(import_mappings)
+main.add_command(export_mappings)
 
 
 @main.command()
@@ -129,19 +135,9 @@ def _settings(flags: dict[str, str | bool | None], defaults: dict[str, str] | No
         given = {name: "true" if flag is True else flag or None for name, flag in flags.items()}
         settings = read_settings(given, defaults=defaults)
     except StartError as error:
-        _refuse(str(error))
+        refuse(str(error))
     configure(settings.log_format, settings.log_level)
     return settings
-
-
-def _mapping_set(files: tuple[str, ...]) -> "MappingSet":
-    from mappings.errors import InvalidFile  # noqa: PLC0415  # heavy
-    from mappings.files import read_mapping_files  # noqa: PLC0415
-
-    try:
-        return read_mapping_files(files, now=time.time())
-    except InvalidFile as error:
-        _refuse(*error.problems)
 
 
 def _run(main_task: Any, *arguments: Any) -> Any:
@@ -153,7 +149,7 @@ def _run(main_task: Any, *arguments: Any) -> Any:
     try:
         return anyio.run(main_task, *arguments, backend_options={"use_uvloop": sys.platform != "win32"})
     except* (StartError, StateRefused) as group:
-        _refuse(*(str(error) for error in _leaves(group)))
+        refuse(*(str(error) for error in _leaves(group)))
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
@@ -161,12 +157,6 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     for error in group.exceptions:
         leaves += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
     return leaves
-
-
-def _refuse(*problems: str) -> NoReturn:
-    for problem in problems:
-        click.echo(f"error: {problem}", err=True)
-    sys.exit(EXIT_USAGE)
 
 
 def _say_ready(mappings: int) -> None:

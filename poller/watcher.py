@@ -1,7 +1,7 @@
 """Mapping files on the disk: notices that they have changed, and has what they say now taken up."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from os import stat_result
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import structlog
 
 from mappings.errors import InvalidFile, StoreUnavailable, VersionChanged
 from mappings.files import MappingSet, read_mapping_files
+from mappings.readers.answers import Answer
 from poller.errors import StartError
 from poller.telemetry import Log
 from poller.waiting import Drain
@@ -23,15 +24,22 @@ Fingerprint = tuple[tuple[str, int, int, int], ...]
 class FileWatcher:
     """Looks at the files now and then. What they say is taken up whole or not at all."""
 
-    def __init__(self, paths: Sequence[Path | str], take_up: Callable[[MappingSet], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path | str],
+        take_up: Callable[[MappingSet], Awaitable[None]],
+        answers: Mapping[str, Answer] | None = None,
+    ) -> None:
         """Watch files and directories that were read a moment ago.
 
         Args:
             paths: As they were given.
             take_up: Makes what the files say the state of things. What it raises leaves the old state.
+            answers: Values for what the files refer to; they stay what they were at the start.
         """
         self._paths = [Path(path) for path in paths]
         self._take_up = take_up
+        self._answers = answers or {}
         self._taken_up = fingerprint(self._paths)
         self._told: tuple[str, ...] = ()
 
@@ -59,7 +67,7 @@ class FileWatcher:
             log.info(Log.FILES_TAKEN_UP, mappings=len(found.mappings), functions=len(found.functions))
 
     def _read(self) -> MappingSet:
-        return read_mapping_files(self._paths, now=time.time())
+        return read_mapping_files(self._paths, now=time.time(), answers=self._answers)
 
     def _refused(self, problems: tuple[str, ...]) -> None:
         """Say it once; the files are read again at each look, because what they lack may come."""

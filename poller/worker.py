@@ -18,6 +18,7 @@ from mappings.function_operations import FunctionOperations
 from mappings.functions import Function
 from mappings.handlers import function_handlers, mapping_handlers
 from mappings.operations import Admission, MappingOperations
+from mappings.readers.answers import Answer
 from mappings.store import MappingStore
 from mappings.stores.layered import LayeredStore
 from mappings.stores.memory import MemoryMappingStore
@@ -54,6 +55,7 @@ class Worker:
         *,
         on_ready: Callable[[int], None],
         paths: Sequence[Path | str] = (),
+        answers: Mapping[str, Answer] | None = None,
     ) -> None:
         """Make a worker.
 
@@ -62,12 +64,14 @@ class Worker:
             settings: What it is told from outside.
             on_ready: Called once, with their number, when all enabled mappings poll.
             paths: The files, to be watched for changes.
+            answers: Values for what the files refer to.
         """
         self.drain = Drain()
         self._mapping_set = mapping_set or MappingSet(functions={}, mappings=())
         self._settings = settings
         self._on_ready = on_ready
         self._paths = paths
+        self._answers = answers
         self._directory = FunctionDirectory(functions_only=settings.functions_only)
         self._surroundings = Surroundings(
             clock=SystemClock(),
@@ -134,7 +138,8 @@ class Worker:
             await _take_up(definitions, self._mapping_set)
             handlers = self._handlers(store, AwsAdmission(aws, self._surroundings, latest), supervisor)
             await stack.enter_async_context(serving(self._settings, handlers))
-            return await self._supervise(supervisor, FileWatcher(self._paths, definitions.take_up))
+            watcher = FileWatcher(self._paths, definitions.take_up, self._answers)
+            return await self._supervise(supervisor, watcher)
 
     def _handlers(
         self, store: MappingStore, admission: Admission, supervisor: Supervisor

@@ -1,0 +1,85 @@
+"""Which formats are read beside the mapping file, and by what of its content a file is one of them."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mappings.readers import ack, cloudformation, sam, serverless, terraform
+from mappings.readers.answers import Answers
+from mappings.readers.found import FoundMapping
+from mappings.readers.template import Template
+
+Documents = Sequence[object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """A format of somebody else; `hint` is a text that a file of it holds even where it cannot be parsed."""
+
+    name: str
+    hint: re.Pattern[str]
+    is_document: Callable[[object], bool]
+    mappings_in: Callable[[Documents, Answers], Iterable[FoundMapping]]
+    several_documents: bool = False
+    maximum_bytes: int = 1024 * 1024
+
+
+def _template_mappings(documents: Documents, answers: Answers) -> Iterable[FoundMapping]:
+    document = documents[0]
+    assert isinstance(document, Mapping)
+    template = Template(document, answers)
+    return [
+        *cloudformation.macro_problems(document),
+        *cloudformation.mappings_in(template),
+        *sam.mappings_in(template, document, answers),
+    ]
+
+
+def _of_one_document(
+    read: Callable[[Mapping[str, object], Answers], Iterable[FoundMapping]],
+) -> Callable[[Documents, Answers], Iterable[FoundMapping]]:
+    def mappings_in(documents: Documents, answers: Answers) -> Iterable[FoundMapping]:
+        document = documents[0]
+        assert isinstance(document, Mapping)
+        return read(document, answers)
+
+    return mappings_in
+
+
+FORMATS: Sequence[Format] = (
+    Format(
+        name="a CloudFormation or SAM template",
+        hint=re.compile(r'^\s*"?(AWSTemplateFormatVersion|Resources)"?:', re.MULTILINE),
+        is_document=cloudformation.is_template,
+        mappings_in=_template_mappings,
+    ),
+    Format(
+        name="the output of terraform show -json",
+        hint=re.compile(r'"terraform_version"'),
+        is_document=terraform.is_plan_or_state,
+        mappings_in=_of_one_document(terraform.mappings_in),
+        maximum_bytes=32 * 1024 * 1024,
+    ),
+    Format(
+        name="a serverless.yml",
+        hint=re.compile(r"^service:", re.MULTILINE),
+        is_document=serverless.is_service,
+        mappings_in=_of_one_document(serverless.mappings_in),
+    ),
+    Format(
+        name="a manifest of ACK's Lambda controller",
+        hint=re.compile(r"apiVersion:\s*.?lambda\.services\.k8s\.aws/"),
+        is_document=ack.is_manifest,
+        mappings_in=ack.mappings_in,
+        several_documents=True,
+    ),
+)
+MAXIMUM_BYTES = max(each.maximum_bytes for each in FORMATS)
+
+
+def format_of(documents: Documents) -> Format | None:
+    """Return the format that the documents of a file have, or None."""
+    for each in FORMATS:
+        if any(each.is_document(document) for document in documents):
+            return each
+    return None

@@ -1,0 +1,183 @@
+"""Mappings in what `terraform show -json` prints of a plan or of a state."""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+from mappings.readers.answers import Answers
+from mappings.readers.conversion import typed
+from mappings.readers.found import FoundMapping, Unresolved
+from mappings.service_model import CREATE_REQUEST, members, shape
+
+_TYPE = "aws_lambda_event_source_mapping"
+# Blocks are called by what one of them holds.
+_RENAMED = {
+    "filter": "Filters",
+    "destination_arn": "Destination",
+    "source_access_configuration": "SourceAccessConfigurations",
+}
+# What AWS or the provider makes up; it asks for nothing.
+_COMPUTED = {
+    "arn",
+    "function_arn",
+    "id",
+    "last_modified",
+    "last_processing_result",
+    "region",
+    "state",
+    "state_transition_reason",
+    "tags_all",
+    "uuid",
+}
+# What the provider takes from AWS where the configuration says nothing: unknown then, and not asked for.
+_OPTIONAL_COMPUTED = {
+    "amazon_managed_kafka_event_source_config",
+    "maximum_record_age_in_seconds",
+    "maximum_retry_attempts",
+    "parallelization_factor",
+    "self_managed_kafka_event_source_config",
+}
+
+
+def is_plan_or_state(document: object) -> bool:
+    return (
+        isinstance(document, Mapping)
+        and "format_version" in document
+        and not document.keys().isdisjoint({"terraform_version", "planned_values", "values"})
+    )
+
+
+def mappings_in(document: Mapping[str, object], answers: Answers) -> Iterator[FoundMapping]:
+    """Yield the mappings of all modules: as they will be after a plan, or as they are in a state."""
+    values = _object(document.get("planned_values", document.get("values")))
+    configuration = _object(_object(document.get("configuration")).get("root_module"))
+    unknown = {
+        str(change.get("address")): _object(_object(change.get("change")).get("after_unknown"))
+        for change in _objects(document.get("resource_changes"))
+    }
+    for resource, configured in _resources(_object(values.get("root_module")), configuration):
+        address = str(resource.get("address"))
+        yield _mapping(
+            address,
+            dict(_object(resource.get("values"))),
+            {
+                name: known
+                for name, known in unknown.get(address, {}).items()
+                if name not in _COMPUTED and (name not in _OPTIONAL_COMPUTED or name in configured)
+            },
+            answers,
+        )
+
+
+def _resources(
+    module: Mapping[str, object], configuration: Mapping[str, object], prefix: str = ""
+) -> Iterator[tuple[Mapping[str, object], Mapping[str, object]]]:
+    """Yield each mapping of a module and of its children, with the attributes that its configuration sets."""
+    configured = {
+        str(each.get("address")): _object(each.get("expressions"))
+        for each in _objects(configuration.get("resources"))
+    }
+    for resource in _objects(module.get("resources")):
+        if resource.get("type") == _TYPE and resource.get("mode") == "managed":
+            yield resource, configured.get(f"{_TYPE}.{resource.get('name')}", {})
+    for child in _objects(module.get("child_modules")):
+        address = str(child.get("address"))
+        # `module.streams["clicks"]` inside of its parent is an instance of the call `streams`.
+        call = address.removeprefix(prefix).removeprefix("module.").partition("[")[0]
+        inner = _object(_object(configuration.get("module_calls")).get(call))
+        yield from _resources(child, _object(inner.get("module")), f"{address}.")
+
+
+def _mapping(
+    address: str, values: dict[str, object], unknown: Mapping[str, object], answers: Answers
+) -> FoundMapping:
+    problems: list[str] = []
+    for name in {**values, **unknown}:
+        if name in _COMPUTED:
+            continue
+        answer = answers.get(f"{address}.{name}")
+        if answer is None:
+            answer = _completed(f"{address}.{name}", values.get(name), unknown.get(name), answers, problems)
+        values[name] = answer
+    if values.get("maximum_retry_attempts") == 0 and values.get("maximum_record_age_in_seconds") == 0:
+        # No age is 0: AWS has answered with neither, as it does for queues, and the provider stored zeros.
+        values["maximum_retry_attempts"] = None
+    values["tags"] = values.get("tags_all") or values.get("tags")  # those of the provider are sent as well
+    written = {name: value for name, value in values.items() if name not in _COMPUTED}
+    request = typed(_structure(CREATE_REQUEST, written))
+    assert isinstance(request, dict)
+    shortened = tuple(problem.removeprefix(f"{address}.") for problem in problems)
+    return FoundMapping(place=address, request=request, problems=shortened)
+
+
+def _completed(path: str, value: object, unknown: object, answers: Answers, problems: list[str]) -> object:
+    """Return a value with an answer wherever it is unknown until apply; tell what stays unknown."""
+    match unknown:
+        case True:
+            answer = answers.get(path)
+            if answer is None:
+                problems.append(str(Unresolved.asking(path, "is known only after apply", path)))
+            return answer
+        case Mapping():
+            known = dict(_object(value))
+            for name, inner in unknown.items():
+                known[name] = _completed(f"{path}.{name}", known.get(name), inner, answers, problems)
+            return known
+        case list():
+            items = value if isinstance(value, list) else []
+            items = items + [None] * (len(unknown) - len(items))
+            return [
+                _completed(f"{path}[{index}]", item, inner, answers, problems)
+                for index, (item, inner) in enumerate(zip(items, unknown, strict=False))
+            ]
+        case _:
+            return value
+
+
+@cache
+def _attributes(name: str) -> Mapping[str, str]:
+    """Return the attributes of a block, each with the member of the API that it stands for."""
+    snake = {
+        re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", member).lower(): member
+        for member in members(name)
+    }
+    return snake | {attribute: member for attribute, member in _RENAMED.items() if member in members(name)}
+
+
+def _structure(name: str, values: Mapping[str, object]) -> dict[str, object]:
+    """Return the structure that a block makes, without what the provider does not send."""
+    built: dict[str, object] = {}
+    for attribute, value in values.items():
+        member = _attributes(name).get(attribute, attribute)
+        known = members(name).get(member)
+        item = value if known is None else _value(known, value)
+        # To the provider zeros and empty texts are the same as nothing; only these two say something.
+        if (
+            item
+            or (member == "Enabled" and item is False)
+            or (member == "MaximumRetryAttempts" and item == 0)
+        ):
+            built[member] = item
+    return built
+
+
+def _value(name: str, value: object) -> object:
+    match shape(name)["type"], value:
+        case "structure", [Mapping() as block]:
+            return _structure(name, block)
+        case "structure", Mapping():
+            return _structure(name, value)
+        case "structure", [None]:
+            return None
+        case "list", list():
+            return [_value(shape(name)["member"]["shape"], item) for item in value]
+        case _:
+            return value
+
+
+def _object(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _objects(value: object) -> list[Mapping[str, object]]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []

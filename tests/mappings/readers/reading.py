@@ -1,0 +1,33 @@
+"""How these tests read a file: through the set of files, as every command does."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from mappings.errors import InvalidFile
+from mappings.files import read_mapping_files
+from mappings.readers.answers import answers_of_flags
+
+NOW = 1_800_000_000.0
+DATA = Path(__file__).parent / "data"
+ACCOUNT = {"AWS::Region": "eu-west-1", "AWS::AccountId": "123456789012"}
+SQS = "arn:aws:sqs:eu-west-1:123456789012"
+KINESIS = "arn:aws:kinesis:eu-west-1:123456789012:stream"
+SNS = "arn:aws:sns:eu-west-1:123456789012"
+TABLE_STREAM = "arn:aws:dynamodb:eu-west-1:123456789012:table/images/stream/2026-01-01T00:00:00.000"
+
+
+def requests_in(path: Path, answers: Mapping[str, str] | None = None) -> dict[str, Mapping[str, object]]:
+    """Return the requests by their places, without the name of the file."""
+    given = answers_of_flags(f"{name}={value}" for name, value in (answers or {}).items())
+    found = read_mapping_files([path], now=NOW, answers=given)
+    return {place.removeprefix(f"{path}: "): request for place, request in found.requests.items()}
+
+
+def problems_in(path: Path, answers: Mapping[str, str] | None = None) -> list[str]:
+    """Return the problems, each on one line and without the name of the file."""
+    with pytest.raises(InvalidFile) as refused:
+        requests_in(path, answers)
+    assert not any("\n" in problem for problem in refused.value.problems)
+    return [problem.removeprefix(f"{path}: ") for problem in refused.value.problems]

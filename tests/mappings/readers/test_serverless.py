@@ -1,0 +1,312 @@
+"""serverless.yml: events, the framework's defaults, its variables, and every refusal."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.mappings.readers.reading import DATA, KINESIS, SNS, SQS, TABLE_STREAM, problems_in, requests_in
+
+SHOP = DATA / "serverless.yml"
+ANSWERS = {"AWS::AccountId": "123456789012", "stage": "prod", "Images.StreamArn": TABLE_STREAM}
+
+
+def service(tmp_path: Path, event: str, more: str = "", function: str = "handler: a.b") -> Path:
+    """Write a service with one function f of one event, and more sections."""
+    path = tmp_path / "serverless.yml"
+    path.write_text(
+        f"""
+service: shop
+provider: {{name: aws, stage: "${{opt:stage, 'dev'}}"}}
+functions:
+  f:
+    {function}
+    events:
+      - {event}
+{more}
+"""
+    )
+    return path
+
+
+def test_a_service_is_read_as_the_framework_would_deploy_it() -> None:
+    """Variables, merged anchors, parameters by stage, aliases, references into resources."""
+    assert requests_in(SHOP, ANSWERS) == {
+        "functions.audit.events[0].sqs": {
+            "EventSourceArn": f"{SQS}:plain",
+            "FunctionName": "shop-prod-audit",
+            "BatchSize": 10,
+            "Enabled": True,
+        },
+        "functions.audit.events[1].sqs": {
+            "EventSourceArn": f"{SQS}:orders-prod",
+            "FunctionName": "shop-prod-audit",
+            "BatchSize": 25,
+            "Enabled": True,
+            "MaximumBatchingWindowInSeconds": 5,
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            "ScalingConfig": {"MaximumConcurrency": 40},
+            "FilterCriteria": {
+                "Filters": [
+                    {"Pattern": '{"body":{"kind":["order"],"total":[{"numeric":[">",100]}]}}'},
+                    {"Pattern": '{"body":{"note":[null]}}'},
+                ]
+            },
+        },
+        "functions.sessions.events[0].stream": {
+            "EventSourceArn": f"{KINESIS}/clicks-prod",
+            "FunctionName": "sessions-of-prod:provisioned",
+            "BatchSize": 500,
+            "Enabled": True,
+            "StartingPosition": "LATEST",
+            "ParallelizationFactor": 4,
+            "BisectBatchOnFunctionError": True,
+            "MaximumRetryAttempts": 3,
+            "DestinationConfig": {"OnFailure": {"Destination": f"{SNS}:failed-clicks"}},
+        },
+        "functions.sessions.events[1].stream": {
+            "EventSourceArn": TABLE_STREAM,
+            "FunctionName": "sessions-of-prod:provisioned",
+            "BatchSize": 10,
+            "Enabled": False,
+            "StartingPosition": "TRIM_HORIZON",
+            "TumblingWindowInSeconds": 30,
+        },
+        "resources.Resources.Replay": {
+            "EventSourceArn": f"{SQS}:replay",
+            "FunctionName": "shop-prod-audit",
+            "Enabled": False,
+        },
+    }
+
+
+def test_the_stage_has_a_default() -> None:
+    """The account of that stage is zeros, and stays a text; references need an account all the same."""
+    account = "needs AWS::AccountId; --set AWS::AccountId=VALUE gives it"
+    label = "ends in a label that DynamoDB makes up when the stream is enabled"
+    sessions = "functions.sessions.events[%d].stream (sessions-of-dev:provisioned): "
+
+    assert problems_in(SHOP) == [
+        f"{sessions % 0}arn: !GetAtt Clicks.Arn {account}",
+        f"{sessions % 0}destinations.OnFailure.Destination: !Ref FailedClicks {account}",
+        f"{sessions % 1}arn: !GetAtt Images.StreamArn {label}; --set Images.StreamArn=VALUE gives it",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answers", "name"), [({}, "shop-dev-f:provisioned"), ({"functions.f": "local"}, "local")]
+)
+def test_the_name_of_a_function_may_be_given(tmp_path: Path, answers: dict[str, str], name: str) -> None:
+    """So that a mapping file can define one that has an alias."""
+    path = service(tmp_path, f"sqs: {SQS}:x", function="provisionedConcurrency: 1")
+
+    assert requests_in(path, answers)["functions.f.events[0].sqs"]["FunctionName"] == name
+
+
+@pytest.mark.parametrize(
+    ("value", "member", "expected"),
+    [
+        (
+            "provisionedPollers: {min: 2, max: 5}",
+            "ProvisionedPollerConfig",
+            {"MinimumPollers": 2, "MaximumPollers": 5},
+        ),
+        ("provisionedPollers: false", "ProvisionedPollerConfig", None),
+        ("batchSize: '${param:size, 7}'", "BatchSize", 7),
+        ("enabled: '${self:custom.on}'", "Enabled", False),
+        (
+            "filterPatterns: '${self:custom.patterns}'",
+            "FilterCriteria",
+            {"Filters": [{"Pattern": '{"body":{"a":[1]}}'}]},
+        ),
+        (
+            "maximumConcurrency: '${self:custom.${opt:stage, self:custom.fallback}.most}'",
+            "ScalingConfig",
+            {"MaximumConcurrency": 3},
+        ),
+    ],
+)
+def test_values_are_read_through_their_variables(
+    tmp_path: Path, value: str, member: str, expected: object
+) -> None:
+    """Objects and booleans as well as texts; the first source that has a value is taken."""
+    custom = "custom: {on: false, fallback: qa, qa: {most: 3}, patterns: [{body: {a: [1]}}]}"
+    path = service(tmp_path, f"sqs: {{arn: '{SQS}:x', {value}}}", custom)
+
+    assert requests_in(path)["functions.f.events[0].sqs"].get(member) == expected
+
+
+def test_a_consumer_is_read_instead_of_its_stream(tmp_path: Path) -> None:
+    """Wherever it stands; the stream itself then need not be known."""
+    consumer = f"{KINESIS}/clicks/consumer/fan:1"
+    path = service(tmp_path, f"stream: {{consumer: '{consumer}', type: kinesis, arn: '{KINESIS}/clicks'}}")
+
+    assert requests_in(path)["functions.f.events[0].stream"]["EventSourceArn"] == consumer
+
+
+def test_functions_and_resources_may_be_lists(tmp_path: Path) -> None:
+    """Of objects to merge."""
+    path = tmp_path / "serverless.yml"
+    path.write_text(
+        f"""
+service: {{name: shop}}
+provider: {{name: aws}}
+functions:
+  - a: {{events: [{{sqs: "{SQS}:a"}}]}}
+  - b: {{events: [{{sqs: {{arn: !Sub "arn:aws:sqs:eu-west-1:123456789012:${{Q.QueueName}}"}}}}]}}
+resources:
+  - Resources: {{Q: {{Type: AWS::SQS::Queue, Properties: {{QueueName: b}}}}}}
+  - Resources: {{}}
+"""
+    )
+
+    found = requests_in(path)
+
+    assert [(each["FunctionName"], each["EventSourceArn"]) for each in found.values()] == [
+        ("shop-dev-a", f"{SQS}:a"),
+        ("shop-dev-b", f"{SQS}:b"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("event", "problem"),
+    [
+        ("sqs: ${env:QUEUE}", "arn: ${env:QUEUE} is looked up on deployment; --set env:QUEUE=VALUE gives it"),
+        (
+            "sqs: '${env:QUEUE, \"x\"}'",
+            "arn: ${env:QUEUE} is looked up on deployment; --set env:QUEUE=VALUE gives it",
+        ),
+        (
+            "sqs: ${ssm:/queue}",
+            "arn: ${ssm:/queue} is looked up on deployment; --set ssm:/queue=VALUE gives it",
+        ),
+        (
+            "sqs: '${file(a.yml):arn}'",
+            "arn: ${file(a.yml):arn} is looked up on deployment; --set 'file(a.yml):arn=VALUE' gives it",
+        ),
+        (
+            "sqs: '${file(a.yml)}'",
+            "arn: ${file(a.yml)} is looked up on deployment; --set 'file(a.yml)=VALUE' gives it",
+        ),
+        (
+            "sqs: ${cf:stack.Arn}",
+            "arn: ${cf:stack.Arn} is looked up on deployment; --set cf:stack.Arn=VALUE gives it",
+        ),
+        ("sqs: ${opt:queue}", "arn: ${opt:queue} has no value and no default; --set queue=VALUE gives it"),
+        (
+            "sqs: ${param:queue}",
+            "arn: ${param:queue} has no value and no default; --set queue=VALUE gives it",
+        ),
+        (
+            "sqs: ${self:custom.queue}",
+            "arn: ${self:custom.queue} has no value and no default; --set self:custom.queue=VALUE gives it",
+        ),
+        ("sqs: ${self:custom.loop}", "arn: ${self:custom.loop} refers to itself, or to too much"),
+        ("sqs: '${self:custom.list}/x'", "arn: ${self:custom.list}/x needs a text where it is given [1]"),
+        ("sqs: '${opt:a'", 'arn: "${opt:a" has a variable without an end'),
+        (
+            "sqs: ${sls:instanceId}",
+            "arn: ${sls:instanceId} is known only on deployment; --set sls:instanceId=VALUE gives it",
+        ),
+        (
+            "sqs: ${aws:accountId}",
+            "arn: ${aws:accountId} is known only on deployment; --set aws:accountId=VALUE gives it",
+        ),
+        (
+            "sqs: !ImportValue q",
+            "arn: !ImportValue q is exported by another stack; --set ImportValue.q=VALUE gives it",
+        ),
+        ("sqs: {batchSize: 1, enabled: true}", "arn is missing"),
+        (f"sqs: {{arn: '{SQS}:x', batchWindow: 1}}", "batchWindow is not a property of a sqs event"),
+        (
+            f"stream: {{arn: '{KINESIS}/x', maximumBatchingWindow: 1}}",
+            "maximumBatchingWindow is not a property of a stream event",
+        ),
+        (
+            f"stream: {{arn: '{KINESIS}/x', consumer: true}}",
+            (
+                "consumer: true makes the framework register a consumer, whose ARN is known only then; "
+                "write that ARN instead"
+            ),
+        ),
+        (
+            f"stream: {{arn: '{KINESIS}/x', destinations: {{onSuccess: a}}}}",
+            'destinations: onFailure with an ARN is expected, not {"onSuccess": "a"}',
+        ),
+        (
+            f"sqs: {{arn: '{SQS}:x', filterPatterns: {{a: [1]}}}}",
+            'filterPatterns: a list of patterns is expected, not {"a": [1]}',
+        ),
+        (
+            f"sqs: {{arn: '{SQS}:x', provisionedPollers: {{least: 1}}}}",
+            'provisionedPollers: min and max are expected, not {"least": 1}',
+        ),
+        ("msk: {arn: a, topic: b}", "msk events are not supported; sqs and stream events are"),
+        ("kafka: {topic: b}", "kafka events are not supported; sqs and stream events are"),
+    ],
+)
+def test_an_event_that_cannot_be_known_or_obeyed_is_refused(tmp_path: Path, event: str, problem: str) -> None:
+    """With the function, the event, the property, and the flag that would give a value."""
+    path = service(tmp_path, event, "custom: {loop: '${self:custom.loop}', list: [1]}")
+
+    (told,) = problems_in(path)
+
+    assert told.startswith("functions.f.events[0]")
+    assert told.endswith(f": {problem}")
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        (
+            "resources: ${file(r.yml)}",
+            "resources: ${file(r.yml)} is looked up on deployment; --set 'file(r.yml)=VALUE' gives it",
+        ),
+        (
+            "resources: {extensions: {FEventSourceMappingSQSX: {}}}",
+            (
+                "resources.extensions.FEventSourceMappingSQSX: "
+                "an extension of an event source mapping is not supported"
+            ),
+        ),
+        ("resources: text", 'resources: "text" is no object'),
+    ],
+)
+def test_resources_that_cannot_be_seen_are_refused(tmp_path: Path, more: str, problem: str) -> None:
+    """A mapping may be among them."""
+    assert problems_in(service(tmp_path, f"sqs: {SQS}:x", more)) == [problem]
+
+
+def test_a_file_that_holds_no_mapping_may_be_answered_away(tmp_path: Path) -> None:
+    """With nothing."""
+    path = service(tmp_path, f"sqs: {SQS}:x", "resources: ['${file(r.yml)}']")
+
+    assert len(requests_in(path, {"file(r.yml)": ""})) == 1
+
+
+def test_functions_that_cannot_be_seen_are_refused(tmp_path: Path) -> None:
+    """All of them, one of them, or its events."""
+    path = tmp_path / "serverless.yml"
+    path.write_text(
+        "service: shop\nprovider: {name: aws}\nfunctions: {f: '${file(f.yml)}', g: {events: {sqs: x}}}\n"
+    )
+
+    assert problems_in(path) == [
+        "functions.f: ${file(f.yml)} is looked up on deployment; --set 'file(f.yml)=VALUE' gives it",
+        'functions.g.events: {"sqs": "x"} is no list',
+    ]
+
+
+def test_variables_that_multiply_do_not_grow_without_end(tmp_path: Path) -> None:
+    """Forty lists, each holding the one before twice, would have a million million entries."""
+    custom = ["custom:", "  c0: [1]"]
+    custom += [
+        f"  c{number}: ['${{self:custom.c{number - 1}}}', '${{self:custom.c{number - 1}}}']"
+        for number in range(1, 40)
+    ]
+    path = service(
+        tmp_path, f"sqs: {{arn: '{SQS}:x', filterPatterns: '${{self:custom.c39}}'}}", "\n".join(custom)
+    )
+
+    (told,) = problems_in(path)
+
+    assert "refers to itself, or to too much" in told
