@@ -34,6 +34,9 @@ class Scope(Protocol):
     def text(self, text: str) -> object:
         """Return what a text means before any function sees it."""
 
+    def with_whole_arns(self) -> "Scope":
+        """Return the same names, where an ARN is always a whole one."""
+
 
 class _Absent:
     """What `AWS::NoValue` stands for: the property is as if it were not written."""
@@ -174,7 +177,9 @@ def _join(argument: object, scope: Scope) -> object:
 def _split(argument: object, scope: Scope) -> object:
     match argument:
         case [str(delimiter), text] if delimiter:
-            return list(_text(evaluate(text, scope), "Split").split(delimiter))
+            # CDK takes the name of a function from the ARN of its alias, by counting colons.
+            whole = _text(evaluate(text, scope.with_whole_arns()), "Split")
+            return list(whole.split(delimiter))
         case _:
             raise _malformed("Split", argument)
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from copy import copy
 
 from mappings.errors import shown
 from mappings.readers.answers import Answers
@@ -54,11 +55,10 @@ class Template:
         A function of this template is its bare name there, even where the template asks for its ARN: so a
         mapping file can define it, and neither region nor account has to be known.
         """
-        before, self._bare_functions = self._bare_functions, True
-        try:
-            return evaluate(expression, self)
-        finally:
-            self._bare_functions = before
+        return evaluate(expression, self._with_bare_functions(bare=True))
+
+    def with_whole_arns(self) -> "Template":
+        return self._with_bare_functions(bare=False)
 
     def reference(self, name: str) -> object:
         answer = self._answers.get(name, direct=self._is_stored(name))
@@ -107,6 +107,11 @@ class Template:
 
     def properties_of(self, logical_id: str) -> Mapping[str, object]:
         return _section(self._resource(logical_id), "Properties")
+
+    def _with_bare_functions(self, *, bare: bool) -> "Template":
+        view = copy(self)
+        view._bare_functions = bare  # noqa: SLF001 - another view of this very template
+        return view
 
     def _dynamic_value(self, found: re.Match[str]) -> str:
         answer = self._answers.get(found[1])

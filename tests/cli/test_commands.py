@@ -215,7 +215,7 @@ def test_help_imports_nothing_heavy(folder: Path) -> None:
     after = os.times()
     cpu = (after.children_user - before.children_user) + (after.children_system - before.children_system)
     assert done.returncode == 0
-    assert all(command in done.stdout for command in ("run", "validate", "demo"))
+    assert all(command in done.stdout for command in ("run", "validate", "demo", "import", "export"))
     assert cpu < 0.3  # 150 ms on an idle machine
 
     loaded = subprocess.run(

@@ -25,6 +25,15 @@ def requests_in(path: Path, answers: Mapping[str, str] | None = None) -> dict[st
     return {place.removeprefix(f"{path}: "): request for place, request in found.requests.items()}
 
 
+def same_mappings(one: Mapping[str, Mapping[str, object]], other: Mapping[str, Mapping[str, object]]) -> bool:
+    """Return whether two files mean the same mappings, wherever they stand."""
+    return sorted(map(repr, map(_sorted, one.values()))) == sorted(map(repr, map(_sorted, other.values())))
+
+
+def _sorted(request: Mapping[str, object]) -> list[tuple[str, object]]:
+    return sorted(request.items())
+
+
 def problems_in(path: Path, answers: Mapping[str, str] | None = None) -> list[str]:
     """Return the problems, each on one line and without the name of the file."""
     with pytest.raises(InvalidFile) as refused:

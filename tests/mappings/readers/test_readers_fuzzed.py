@@ -16,12 +16,12 @@ from mappings.validation import request_errors
 from tests.mappings.readers.reading import DATA, NOW
 
 VALUES: list[Any] = [
-    None, True, 0, -1, 1.5, "", "x", "a.b", "${self:custom}", "${opt:x, ${self:y}}", "{{resolve:a:b}}", [], [[]],
-    {}, [None], {"Ref": "OrdersQueue"}, {"Ref": []}, {"Fn::GetAtt": "A.Arn"}, {"Fn::GetAtt": ["A"]},
-    {"Fn::Sub": "${A}${B.C}"}, {"Fn::Sub": [1]}, {"Fn::If": ["IsProd", 1, 2]}, {"Fn::If": 3}, {"Fn::Join": [[], 1]},
-    {"Fn::Select": ["a", [1]]}, {"Fn::FindInMap": [{}, [], 1]}, {"Condition": "IsProd"}, {"Fn::Other": 1},
-    {"Type": "SQS"}, {"Type": "AWS::Lambda::EventSourceMapping"}, {"Type": "AWS::Serverless::Function"},
-    {"name": 1, "from": {}}, ["a", {"b": None}], {"1": {"2": []}},
+    None, True, 0, -1, 1.5, "", "x", "a.b", "${self:custom}", "${opt:x, ${self:y}}", "{{resolve:a:b}}", [],
+    [[]], {}, [None], {"Ref": "OrdersQueue"}, {"Ref": []}, {"Fn::GetAtt": "A.Arn"}, {"Fn::GetAtt": ["A"]},
+    {"Fn::Sub": "${A}${B.C}"}, {"Fn::Sub": [1]}, {"Fn::If": ["IsProd", 1, 2]}, {"Fn::If": 3},
+    {"Fn::Join": [[], 1]}, {"Fn::Select": ["a", [1]]}, {"Fn::FindInMap": [{}, [], 1]}, {"Fn::Other": 1},
+    {"Condition": "IsProd"}, {"Type": "SQS"}, {"Type": "AWS::Lambda::EventSourceMapping"},
+    {"Type": "AWS::Serverless::Function"}, {"name": 1, "from": {}}, ["a", {"b": None}], {"1": {"2": []}},
 ]  # fmt: skip
 
 

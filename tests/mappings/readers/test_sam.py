@@ -13,6 +13,7 @@ from tests.mappings.readers.reading import (
     TABLE_STREAM,
     problems_in,
     requests_in,
+    same_mappings,
 )
 
 SAM = DATA / "sam.yaml"
@@ -68,6 +69,14 @@ Resources:
 def test_an_application_is_read_as_sam_would_deploy_it() -> None:
     """Events, an alias that SAM publishes, a plain mapping; Api and Schedule events are no mappings."""
     assert requests_in(SAM, ACCOUNT | {"AuditTableStream": "unused"}) == DEV
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_the_translator_of_sam_gives_the_same_mappings(stage: str) -> None:
+    """aws-sam-translator 1.115.0 made a template of this file, which is cut to what mappings refer to."""
+    answers = ACCOUNT | {"Stage": stage, "AuditTableStream": TABLE_STREAM}
+
+    assert same_mappings(requests_in(DATA / "sam_translated.json", answers), requests_in(SAM, answers))
 
 
 def test_parameters_and_conditions_change_what_is_deployed() -> None:

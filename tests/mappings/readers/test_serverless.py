@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.mappings.readers.reading import DATA, KINESIS, SNS, SQS, TABLE_STREAM, problems_in, requests_in
+from tests.mappings.readers.reading import (
+    DATA,
+    KINESIS,
+    SNS,
+    SQS,
+    TABLE_STREAM,
+    problems_in,
+    requests_in,
+    same_mappings,
+)
 
 SHOP = DATA / "serverless.yml"
 ANSWERS = {"AWS::AccountId": "123456789012", "stage": "prod", "Images.StreamArn": TABLE_STREAM}
@@ -77,6 +86,14 @@ def test_a_service_is_read_as_the_framework_would_deploy_it() -> None:
             "Enabled": False,
         },
     }
+
+
+def test_the_frameworks_own_compiler_gives_the_same_mappings() -> None:
+    """Its 4.3.1 (osls) made a template of this file, which is cut to what mappings refer to."""
+    answers = {name: value for name, value in ANSWERS.items() if name != "stage"}
+    compiled = requests_in(DATA / "serverless_compiled.json", {**answers, "AWS::Region": "eu-west-1"})
+
+    assert same_mappings(compiled, requests_in(SHOP, ANSWERS))
 
 
 def test_the_stage_has_a_default() -> None:
