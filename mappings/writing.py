@@ -16,7 +16,8 @@ def as_mapping_file(mapping_set: MappingSet) -> str:
     parts: list[str] = []
     if mapping_set.written_functions:
         parts.append(_yaml({"functions": mapping_set.written_functions}))
-    parts.append("mappings:\n")
+    if mapping_set.requests:
+        parts.append("mappings:\n")
     for place, request in mapping_set.requests.items():
         parts.append(f"# {place.encode('unicode_escape').decode()}\n{_yaml([without_nulls(request)])}")
     return "".join(parts)

@@ -17,7 +17,10 @@ EXIT_USAGE = 2
 
 
 def takes_files(*, required: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the arguments `files`, `values` and `parameters`, for `read_answers` and `read_mapping_set`."""
+    """Give a command the arguments `files`, `values` and `parameters`.
+
+    They are for `read_answers` and `read_mapping_set`.
+    """
     metavar = "FILE|DIR..." if required else "[FILE|DIR...]"
     options = [
         click.argument("files", nargs=-1, required=required, metavar=metavar),

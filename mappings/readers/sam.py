@@ -49,11 +49,10 @@ def mappings_in(
         for name, event in events.items():
             place = f"Resources.{logical_id}.Events.{name}"
             kind = event.get("Type") if isinstance(event, Mapping) else None
-            name_of_kind = str(kind)
             problems: list[str] = []
-            if name_of_kind in _PUSHED or not is_wanted(template, resource, problems):
+            if str(kind) in _PUSHED or not is_wanted(template, resource, problems):
                 continue
-            if name_of_kind not in _SOURCES:
+            if str(kind) not in _SOURCES:
                 yield FoundMapping(place=place, problems=(_refusal(kind),))
                 continue
             found = _mapping(template, place, event, problems)

@@ -143,6 +143,14 @@ def test_functions_are_kept_in_a_mapping_file() -> None:
     assert (again.functions, again.mappings) == (whole.functions, whole.mappings)
 
 
+def test_a_file_of_functions_alone_stays_one() -> None:
+    """Such a file waits for mappings that are made through the API."""
+    whole = set_of("functions: {audit: {handler: 'app:handler'}}")
+
+    assert set_of(as_mapping_file(whole)).functions == whole.functions
+    assert as_cli_inputs(whole) == {}
+
+
 def test_an_exported_function_is_what_it_is_at_aws() -> None:
     """There, the names of a file mean nothing; each mapping has a file name of its own."""
     exported = as_cli_inputs(set_of(FUNCTIONS))
@@ -181,5 +189,5 @@ def test_a_place_cannot_leave_its_comment() -> None:
 
 def test_an_empty_set_is_no_file() -> None:
     """Reading refuses it before anything is written."""
-    with pytest.raises(InvalidFile, match="no mapping is given"):
+    with pytest.raises(InvalidFile, match="neither a mapping nor a function is given"):
         set_of("mappings: []")

@@ -173,6 +173,26 @@ def test_no_retry_at_all_is_told_from_no_answer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ({"tags": {"team": "orders"}}, {"team": "orders"}),
+        (
+            {"tags": {"team": "orders"}, "tags_all": {"team": "orders", "env": "qa"}},
+            {"team": "orders", "env": "qa"},
+        ),
+        ({"tags": {}, "tags_all": {}}, None),
+    ],
+)
+def test_the_default_tags_of_the_provider_are_tags(
+    tmp_path: Path, tags: dict[str, Any], expected: object
+) -> None:
+    """They are sent to AWS with those of the resource."""
+    path = changed(tmp_path, PLAN, lambda known: known.update(tags))
+
+    assert requests_in(path)[f"{KIND}.orders"].get("Tags") == expected
+
+
+@pytest.mark.parametrize(
     ("values", "problem"),
     [
         ({"topics": ["orders"]}, "Topics does not apply to an SQS standard queue"),
@@ -181,8 +201,6 @@ def test_no_retry_at_all_is_told_from_no_answer(tmp_path: Path) -> None:
             "LoggingConfig does not apply to an SQS standard queue",
         ),
         ({"order_of_delivery": "none"}, "order_of_delivery is not a parameter of CreateEventSourceMapping"),
-        ({"tags": {"team": "orders"}}, "Tags are not supported yet"),
-        ({"tags_all": {"team": "orders"}}, "Tags are not supported yet"),
         (
             {"event_source_arn": "arn:aws:kafka:eu-west-1:123456789012:cluster/a/b"},
             (
@@ -207,4 +225,4 @@ def test_a_state_without_mappings_gives_none(tmp_path: Path) -> None:
     path = tmp_path / "t.json"
     path.write_text('{"format_version": "1.0", "terraform_version": "1.11.4"}')
 
-    assert problems_in(path) == ["no mapping is given"]
+    assert problems_in(path) == ["neither a mapping nor a function is given"]

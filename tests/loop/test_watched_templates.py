@@ -1,0 +1,35 @@
+"""A template that changes while the poller runs is understood as it was at the start."""
+
+from pathlib import Path
+
+from mappings.files import MappingSet
+from mappings.readers.answers import answers_of_flags
+from poller.watcher import FileWatcher
+
+TEMPLATE = """
+Parameters: {{Stage: {{Type: String}}}}
+Resources:
+  M:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties:
+      EventSourceArn: !Sub "arn:aws:sqs:eu-west-1:123456789012:orders-${{Stage}}"
+      FunctionName: audit
+      BatchSize: {size}
+"""
+
+
+async def test_a_changed_template_is_read_with_the_answers_of_the_start(tmp_path: Path) -> None:
+    """What it refers to is still known."""
+    path = tmp_path / "template.yaml"
+    path.write_text(TEMPLATE.format(size=5))
+    taken_up: list[MappingSet] = []
+
+    async def take_up(found: MappingSet) -> None:
+        taken_up.append(found)
+
+    watcher = FileWatcher([path], take_up, answers_of_flags(["Stage=prod"]))
+    path.write_text(TEMPLATE.format(size=10))
+    await watcher.look()
+
+    (mapping,) = taken_up[0].mappings
+    assert (mapping.event_source.name, mapping.batch_size) == ("orders-prod", 10)
