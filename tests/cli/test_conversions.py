@@ -187,3 +187,10 @@ def test_the_aws_cli_sends_what_was_exported(
 
     assert done.returncode == 0, done.stderr
     assert bodies == [json.loads(exported.read_text())]
+
+
+def test_an_answer_without_a_file_is_refused(tmp_path: Path) -> None:
+    """`run` may be started for the API alone, and then nothing can refer to it."""
+    done = poller(tmp_path, "run", "--set", "Stage=prod", "--state", "memory://")
+
+    assert (done.returncode, done.stderr) == (2, "error: --set Stage: no file that was read refers to Stage\n")
