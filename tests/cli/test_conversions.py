@@ -193,4 +193,5 @@ def test_an_answer_without_a_file_is_refused(tmp_path: Path) -> None:
     """`run` may be started for the API alone, and then nothing can refer to it."""
     done = poller(tmp_path, "run", "--set", "Stage=prod", "--state", "memory://")
 
-    assert (done.returncode, done.stderr) == (2, "error: --set Stage: no file that was read refers to Stage\n")
+    assert done.returncode == 2
+    assert done.stderr == "error: --set Stage: no file that was read refers to Stage\n"
