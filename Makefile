@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SEEDS ?= 10000
 ROUNDS ?= 100
 
-.PHONY: help setup demo test check simulate kill mutants test-slow fix lock
+.PHONY: help setup demo test check simulate kill leases mutants test-slow fix lock
 
 help:
 	@echo "make demo   run the main job on an embedded AWS-compatible server"
@@ -13,6 +13,7 @@ help:
 	@echo "make check  ruff, mypy --strict, import contracts"
 	@echo "make simulate SEEDS=n   the worker in virtual time under n seeded fault plans"
 	@echo "make kill ROUNDS=n      real processes, killed at random moments"
+	@echo "make leases            the lease protocol: all pairs of mishaps in a small world"
 	@echo "make mutants            seeded faults in our own code, each caught by the simulation"
 	@echo "make test-slow          iterators that take five minutes to expire, on a real server"
 	@echo "make fix    let ruff repair what it can"
@@ -43,6 +44,9 @@ simulate: setup
 
 kill: setup
 	$(BIN)/python -m tests.kill $(ROUNDS)
+
+leases: setup
+	$(BIN)/python -m tests.leases
 
 test-slow: setup
 	TEST_SERVERS_SLOW=1 $(BIN)/pytest tests/servers

@@ -20,9 +20,13 @@ from poller.leases.sqlite import SCHEMA as LEASES
 from poller.leases.sqlite import SqliteLeaseStore
 
 SCHEMA = Schema(
-    version=3,
+    version=4,
     statements=(LEASES, MAPPINGS),
-    migrations={1: ("ALTER TABLE leases ADD COLUMN tumbling_window TEXT",), 2: ()},
+    migrations={
+        1: ("ALTER TABLE leases ADD COLUMN tumbling_window TEXT",),
+        2: (),
+        3: ("ALTER TABLE leases ADD COLUMN claimant TEXT",),
+    },
 )
 
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from mappings.errors import StoreUnavailable
 from mappings.stores.sqlite_file import SqliteFile
-from poller.core.leasing import Lease, checkpointed, released, renewed, taken
+from poller.core.leasing import Lease, checkpointed, declined, released, requested, taken
 from poller.core.records import Position
 from poller.core.timewindow import WindowState
 from poller.errors import StateUnavailable
@@ -22,11 +22,14 @@ CREATE TABLE IF NOT EXISTS leases (
     epoch INTEGER NOT NULL,
     counter INTEGER NOT NULL,
     tumbling_window TEXT,
+    claimant TEXT,
     PRIMARY KEY (mapping, shard)
 ) WITHOUT ROWID
 """
-_COLUMNS = "mapping, shard, incarnation, parents, checkpoint, owner, epoch, counter, tumbling_window"
-_PLACES = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_COLUMNS = (
+    "mapping, shard, incarnation, parents, checkpoint, owner, epoch, counter, tumbling_window, claimant"
+)
+_PLACES = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 Result = TypeVar("Result")
 
 
@@ -63,9 +66,13 @@ class SqliteLeaseStore:
         """Become the owner of a lease seen at this epoch and counter."""
         return await self._change(lease, lambda stored: taken(stored, lease, owner))
 
-    async def renew(self, lease: Lease) -> Lease:
-        """Show that the owner lives."""
-        return await self._change(lease, lambda stored: renewed(stored, lease))
+    async def request(self, lease: Lease, claimant: str) -> None:
+        """Ask the owner of a lease seen at this epoch and counter to give it up."""
+        await self._change(lease, lambda stored: requested(stored, lease, claimant))
+
+    async def decline(self, lease: Lease) -> None:
+        """Keep a lease that somebody asked for."""
+        await self._change(lease, lambda stored: declined(stored, lease))
 
     async def checkpoint(self, lease: Lease, position: Position, window: WindowState | None = None) -> Lease:
         """Record that everything up to `position` is finished, and what window is open there."""
@@ -121,11 +128,12 @@ def _row(lease: Lease) -> tuple[object, ...]:
         lease.epoch,
         lease.counter,
         None if lease.window is None else str(lease.window),
+        lease.claimant,
     )
 
 
 def _lease(row: Sequence[object]) -> Lease:
-    mapping, shard, incarnation, parents, checkpoint, owner, epoch, counter, window = row
+    mapping, shard, incarnation, parents, checkpoint, owner, epoch, counter, window, claimant = row
     return Lease(
         mapping=str(mapping),
         shard=str(shard),
@@ -136,4 +144,5 @@ def _lease(row: Sequence[object]) -> Lease:
         epoch=int(str(epoch)),
         counter=int(str(counter)),
         window=None if window is None else WindowState.parse(str(window)),
+        claimant=None if claimant is None else str(claimant),
     )

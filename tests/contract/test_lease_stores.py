@@ -1,6 +1,7 @@
 """What every lease store promises; each implementation passes the same tests."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -82,7 +83,7 @@ async def test_a_window_is_kept_with_the_checkpoint_it_was_written_with(store: L
     held = await store.take(lease(), "w1")
 
     held = await store.checkpoint(held, Position.after("10"), WINDOW)
-    held = await store.renew(held)
+    await store.request(held, "w3")
     await store.release(held)
 
     (free,) = await store.list("m")
@@ -133,7 +134,7 @@ async def test_an_owner_that_was_replaced_writes_nothing(store: LeaseStore) -> N
     with pytest.raises(LeaseLost):
         await store.checkpoint(old, Position.after("99"))
     with pytest.raises(LeaseLost):
-        await store.renew(old)
+        await store.decline(old)
     with pytest.raises(LeaseLost):
         await store.release(old)
     assert list(await store.list("m")) == [new]
@@ -152,15 +153,72 @@ async def test_a_released_lease_may_be_taken_and_keeps_its_epoch(store: LeaseSto
     assert taken.epoch == held.epoch + 1
 
 
-async def test_a_renewal_moves_the_counter(store: LeaseStore) -> None:
-    """Others see that the owner lives."""
+async def test_a_request_reaches_the_owner_and_survives_its_writes(store: LeaseStore) -> None:
+    """What it gives up is kept for the claimant, who takes it under a new epoch."""
+    await store.create([lease()])
+    held = await store.take(lease(), "w1")
+    await store.request(held, "w2")
+
+    held = await store.checkpoint(held, Position.after("3"))
+    (asked,) = await store.list("m")
+    await store.release(held)
+    (free,) = await store.list("m")
+    taken = await store.take(free, "w2")
+
+    assert (asked.owner, asked.claimant, asked.checkpoint) == ("w1", "w2", Position.after("3"))
+    assert (free.owner, free.claimant) == (None, "w2")
+    assert (taken.owner, taken.claimant, taken.epoch) == ("w2", None, held.epoch + 1)
+
+
+async def test_a_request_may_be_declined(store: LeaseStore) -> None:
+    """Then another may ask; of two that saw the same row one is noted."""
+    await store.create([lease()])
+    held = await store.take(lease(), "w1")
+    await store.request(held, "w2")
+    with pytest.raises(LeaseLost):
+        await store.request(held, "w3")
+    await store.decline(held)
+
+    (kept,) = await store.list("m")
+    await store.request(kept, "w3")
+
+    assert kept.claimant is None
+    assert (await store.list("m"))[0].claimant == "w3"
+
+
+async def test_a_free_lease_is_not_asked_for(store: LeaseStore) -> None:
+    """It is taken."""
+    await store.create([lease()])
+
+    with pytest.raises(LeaseLost):
+        await store.request(lease(), "w2")
+
+
+async def test_long_sequence_numbers_are_compared_as_numbers(store: LeaseStore) -> None:
+    """Kinesis has up to 56 digits, more than the numbers of a store hold."""
+    low, high = "9" * 55, "1" + "0" * 55
     await store.create([lease()])
     held = await store.take(lease(), "w1")
 
-    renewed = await store.renew(held)
+    held = await store.checkpoint(held, Position.after(high))
+    held = await store.checkpoint(held, Position.after(low))
 
-    assert renewed.counter == held.counter + 1
-    assert renewed.epoch == held.epoch
+    assert held.checkpoint == Position.after(high)
+    assert (await store.checkpoint(held, Position.shard_end())).checkpoint.ended
+    assert (await store.checkpoint(held, Position.after(high))).checkpoint.ended
+
+
+async def test_a_shard_of_a_recreated_stream_is_another_one(store: LeaseStore) -> None:
+    """Its epochs begin anew: the owner of the earlier one writes nothing into it."""
+    await store.create([lease()])
+    old = await store.take(lease(), "w1")
+    await store.delete([old])
+    again = replace(lease(), incarnation="two")
+    await store.create([again])
+    await store.take(again, "w1")
+
+    with pytest.raises(LeaseLost):
+        await store.checkpoint(old, Position.after("99"))
 
 
 async def test_a_deleted_lease_is_gone(store: LeaseStore) -> None:

@@ -122,9 +122,13 @@ class GatedLeases:
         self._gate.check()
         return await self._inner.take(lease, owner)
 
-    async def renew(self, lease: Lease) -> Lease:
+    async def request(self, lease: Lease, claimant: str) -> None:
         self._gate.check()
-        return await self._inner.renew(lease)
+        await self._inner.request(lease, claimant)
+
+    async def decline(self, lease: Lease) -> None:
+        self._gate.check()
+        await self._inner.decline(lease)
 
     async def checkpoint(self, lease: Lease, position: Position, window: WindowState | None = None) -> Lease:
         self._gate.check()
