@@ -13,11 +13,14 @@ from mappings.stores.memory import MemoryMappingStore
 from mappings.stores.sqlite import SCHEMA as MAPPINGS
 from mappings.stores.sqlite import SqliteMappingStore
 from mappings.stores.sqlite_file import Schema, SqliteFile
+from poller.aws import Aws
 from poller.errors import StateRefused
-from poller.interfaces import LeaseStore
+from poller.interfaces import LeaseStore, MemberStore
 from poller.leases.memory import MemoryLeaseStore
 from poller.leases.sqlite import SCHEMA as LEASES
 from poller.leases.sqlite import SqliteLeaseStore
+from poller.table import open_table
+from poller.table_address import TableAddress
 
 SCHEMA = Schema(
     version=4,
@@ -36,15 +39,27 @@ class State:
 
     leases: LeaseStore
     mappings: MappingStore
+    members: MemberStore | None = None
+    """The workers that share these stores; None where there is only this one."""
 
 
 @asynccontextmanager
-async def open_state(url: str) -> AsyncIterator[State]:
+async def open_state(url: str, *, aws: Aws | None = None, region: str | None = None) -> AsyncIterator[State]:
     """Open what a `POLLER_STATE` names, and close it.
+
+    Args:
+        url: What it names.
+        aws: Whose clients a table is reached by.
+        region: Where a table is, unless its address says so.
 
     Raises:
         StateRefused: It cannot be used as it is.
     """
+    if url.startswith("dynamodb://"):
+        assert aws is not None
+        stores = await open_table(TableAddress.parse(url), aws, region)
+        yield State(leases=stores.leases, mappings=stores.mappings, members=stores.members)
+        return
     if url == "memory://":
         yield State(leases=MemoryLeaseStore(), mappings=MemoryMappingStore())
         return

@@ -12,14 +12,13 @@ from poller.core.records import Position
 from poller.core.timewindow import TimeWindow, WindowState
 from poller.errors import LeaseLost
 from poller.interfaces import LeaseStore
-from poller.state import open_state
+from tests.contract.stores import state_of
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "dynamodb"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LeaseStore]:
     """An empty store of each kind."""
-    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'state.db'}"
-    async with open_state(url) as state:
+    async with state_of(request, tmp_path) as state:
         yield state.leases
 
 

@@ -1,6 +1,7 @@
 """What every store of members promises; each implementation passes the same tests."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -8,12 +9,14 @@ from poller.core.members import Member
 from poller.errors import MembershipLost
 from poller.interfaces import MemberStore
 from poller.leases.memory_members import MemoryMemberStore
+from tests.contract.stores import state_of
 
 
-@pytest.fixture(params=["memory"])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[MemberStore]:
+@pytest.fixture(params=["memory", "dynamodb"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MemberStore]:
     """An empty store of each kind."""
-    yield MemoryMemberStore()  # noqa: PT022  # others are closed
+    async with state_of(request, tmp_path) as state:
+        yield state.members or MemoryMemberStore()
 
 
 A = Member(id="a", lease_s=7.5, label="host-1")

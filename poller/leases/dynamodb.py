@@ -1,0 +1,300 @@
+"""Leases in a DynamoDB table that a fleet shares."""
+
+import time
+import zlib
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+
+import anyio
+import orjson
+
+from mappings.errors import StoreError, StoreRefused, StoreUnavailable
+from mappings.stores.dynamodb_table import NEW, SORT, Condition, ConditionFailed, Item, Table, Value
+from poller.core.leasing import Lease, order
+from poller.core.records import Position
+from poller.core.timewindow import WindowState
+from poller.errors import LeaseLost, StateRefused, StateUnavailable
+from poller.leases.dynamodb_windows import WindowParts
+
+# Beside shard ids, which begin with letters: what is still to be made of a mapping's first listing.
+FIRST = "!first/"
+WRITES_AT_ONCE = 16
+_SAME = "#incarnation = :incarnation AND #epoch = :epoch"
+
+
+class DynamoDbLeaseStore:
+    """A lease store over tables with settings of their own: checkpoints do not wait behind listings."""
+
+    def __init__(self, *, writes: Table, scans: Table) -> None:
+        self._writes = writes
+        self._scans = scans
+        self._windows = WindowParts(writes)
+        self._limit = anyio.Semaphore(WRITES_AT_ONCE)
+
+    async def list(self, mapping: str) -> Sequence[Lease]:
+        """All leases of a mapping, in the order of their shard ids."""
+        with state_errors():
+            items = await self._scans.query(_partition(mapping))
+            unmade = [item for item in items if str(item[SORT]).startswith(FIRST) and not item["done"]]
+            for item in unmade:  # whoever began to add them may have ended meanwhile
+                await self._make(mapping, item)
+            if unmade:
+                items = await self._scans.query(_partition(mapping))
+            return [
+                await self._lease(mapping, item) for item in items if not str(item[SORT]).startswith(FIRST)
+            ]
+
+    async def get(self, mapping: str, shard: str) -> Lease | None:
+        """The lease of one shard."""
+        with state_errors():
+            item = await self._writes.get(_partition(mapping), shard)
+            return None if item is None else await self._lease(mapping, item)
+
+    async def create(self, leases: Sequence[Lease]) -> None:
+        """Add leases; one that exists is left as it is.
+
+        Those of a first listing appear together: a part of them would make the rest look like shards that
+        were born later.
+        """
+        with state_errors():
+            for mapping in sorted({lease.mapping for lease in leases}):
+                await self._create(mapping, [lease for lease in leases if lease.mapping == mapping])
+
+    async def take(self, lease: Lease, owner: str) -> Lease:
+        """Become the owner of a lease seen at this epoch and counter."""
+        with state_errors():
+            try:
+                item = await self._update(
+                    lease,
+                    Condition(text=f"{_SAME} AND #counter = :counter", values=_version(lease)),
+                    {"owner": owner, "claimant": None},
+                    add={"epoch": 1, "counter": 1},
+                )
+            except ConditionFailed as failed:
+                # The answer to the same write may have been lost: nobody else writes this name.
+                if failed.item is None or not _is_taken(failed.item, lease, owner):
+                    raise LeaseLost(f"shard {lease.shard} has changed hands") from failed
+                item = failed.item
+            return await self._lease(lease.mapping, item)
+
+    async def request(self, lease: Lease, claimant: str) -> None:
+        """Ask the owner of a lease seen at this epoch and counter to give it up."""
+        condition = Condition(
+            text=f"{_SAME} AND #counter = :counter AND attribute_exists(#owner) AND #owner <> :me",
+            values={**_version(lease), "me": claimant},
+        )
+        await self._change(
+            lease,
+            condition,
+            {"claimant": claimant},
+            done=lambda item: item.get("claimant") == claimant and item["counter"] == lease.counter + 1,
+        )
+
+    async def decline(self, lease: Lease) -> None:
+        """Keep a lease that somebody asked for."""
+        await self._change(lease, _fence(lease), {"claimant": None}, done=lambda _: False)
+
+    async def checkpoint(self, lease: Lease, position: Position, window: WindowState | None = None) -> Lease:
+        """Record that everything up to `position` is finished, and what window is open there."""
+        reached = order(position)
+        fence = _fence(lease)
+        condition = Condition(
+            text=f"{fence.text} AND #reached <= :reached", values={**fence.values, "reached": reached}
+        )
+        key = (lease.mapping, lease.shard)
+        with state_errors():
+            kept = await self._windows.put(key, window)
+            change = {"checkpoint": str(position), "reached": reached, "at": _now(), **kept}
+            try:
+                await self._update(lease, condition, change)
+            except ConditionFailed as failed:
+                await self._windows.refused(key, kept)
+                if failed.item is None or not _is_held(failed.item, lease):
+                    raise LeaseLost(f"shard {lease.shard} belongs to another worker") from failed
+                return await self._lease(lease.mapping, failed.item)  # it is further than that
+            await self._windows.written(key, kept)
+        return replace(lease, checkpoint=position, window=window)
+
+    async def release(self, lease: Lease) -> None:
+        """Give a lease up, for its claimant if there is one."""
+        await self._change(
+            lease,
+            _fence(lease),
+            {"owner": None},
+            done=lambda item: "owner" not in item and item["epoch"] == lease.epoch,
+        )
+
+    async def delete(self, leases: Sequence[Lease]) -> None:
+        """Forget leases; one of a later stream of the same name is left."""
+        with state_errors():
+            await self._all(partial(self._delete, lease) for lease in leases)
+            for mapping in sorted({lease.mapping for lease in leases}):
+                await self._end_listing(mapping)
+
+    async def close(self) -> None:
+        """The clients belong to whoever made them."""
+
+    # ----- first listings
+
+    async def _create(self, mapping: str, leases: Sequence[Lease]) -> None:
+        sort = FIRST + leases[0].incarnation
+        rows = zlib.compress(orjson.dumps([_row(lease) for lease in leases]))
+        first: Item = {"rows": rows, "incarnation": leases[0].incarnation, "done": False}
+        try:
+            await self._writes.put(_partition(mapping), sort, first, when=NEW)
+        except ConditionFailed as failed:
+            begun = failed.item or await self._writes.get(_partition(mapping), sort)
+            if begun is None or begun["done"]:
+                await self._all(partial(self._add, mapping, _row(lease)) for lease in leases)
+                return
+            first = begun  # another worker lists the same stream for the first time: what it found counts
+        await self._make(mapping, {SORT: sort, **first})
+
+    async def _make(self, mapping: str, first: Item) -> None:
+        """Add the leases of a first listing that are not there yet."""
+        assert isinstance(first["rows"], bytes)
+        rows: list[dict[str, Value]] = orjson.loads(zlib.decompress(first["rows"]))
+        await self._all(partial(self._add, mapping, row) for row in rows)
+        done = {**first, "rows": zlib.compress(b"[]"), "done": True}
+        await self._writes.put(_partition(mapping), str(done.pop(SORT)), done)
+
+    async def _end_listing(self, mapping: str) -> None:
+        """Without a lease left, whatever is listed next is listed for the first time."""
+        items = await self._scans.query(_partition(mapping))
+        if all(str(item[SORT]).startswith(FIRST) for item in items):
+            for item in items:
+                await self._writes.delete(_partition(mapping), str(item[SORT]))
+
+    # ----- items
+
+    async def _add(self, mapping: str, row: dict[str, Value]) -> None:
+        item = dict(row)
+        with suppress(ConditionFailed):
+            await self._writes.put(_partition(mapping), str(item.pop(SORT)), item, when=NEW)
+
+    async def _delete(self, lease: Lease) -> None:
+        same = Condition(text="#incarnation = :incarnation", values={"incarnation": lease.incarnation})
+        with suppress(ConditionFailed):
+            await self._writes.delete(_partition(lease.mapping), lease.shard, when=same)
+
+    async def _update(
+        self,
+        lease: Lease,
+        when: Condition,
+        change: Mapping[str, Value | None],
+        add: Mapping[str, int] | None = None,
+    ) -> Item:
+        return await self._writes.update(
+            _partition(lease.mapping), lease.shard, when=when, change=change, add=add
+        )
+
+    async def _change(
+        self,
+        lease: Lease,
+        when: Condition,
+        change: Mapping[str, Value | None],
+        *,
+        done: Callable[[Item], bool],
+    ) -> None:
+        """Change who has a lease, or wants it; `done` tells whether it was made before, unheard."""
+        with state_errors():
+            try:
+                await self._update(lease, when, change, add={"counter": 1})
+            except ConditionFailed as failed:
+                item = failed.item
+                if item is None or item["incarnation"] != lease.incarnation or not done(item):
+                    raise LeaseLost(f"shard {lease.shard} has changed hands") from failed
+
+    async def _lease(self, mapping: str, item: Item) -> Lease:
+        shard = str(item[SORT])
+        return Lease(
+            mapping=mapping,
+            shard=shard,
+            incarnation=str(item["incarnation"]),
+            checkpoint=Position.parse(str(item["checkpoint"])),
+            parents=tuple(str(item.get("parents", "")).split()),
+            owner=_text(item.get("owner")),
+            epoch=int(item["epoch"]),
+            counter=int(item["counter"]),
+            claimant=_text(item.get("claimant")),
+            window=await self._windows.get((mapping, shard), item),
+        )
+
+    async def _all(self, writes: Iterable[Callable[[], Awaitable[None]]]) -> None:
+        """Make several writes, a few at a time. What fails ends the others."""
+        errors: list[StoreError] = []
+
+        async def write(work: Callable[[], Awaitable[None]]) -> None:
+            async with self._limit:
+                try:
+                    if not errors:
+                        await work()
+                except StoreError as error:
+                    errors.append(error)
+
+        async with anyio.create_task_group() as group:
+            for work in writes:
+                group.start_soon(write, work)
+        if errors:
+            raise errors[0]
+
+
+@contextmanager
+def state_errors() -> Iterator[None]:
+    """Turn what the table raises into what a state store raises."""
+    try:
+        yield
+    except StoreUnavailable as error:
+        raise StateUnavailable(str(error)) from error
+    except StoreRefused as error:
+        raise StateRefused(str(error)) from error
+
+
+def _partition(mapping: str) -> str:
+    return f"lease/{mapping}"
+
+
+def _row(lease: Lease) -> dict[str, Value]:
+    row: dict[str, Value] = {
+        SORT: lease.shard,
+        "incarnation": lease.incarnation,
+        "checkpoint": str(lease.checkpoint),
+        "reached": order(lease.checkpoint),
+        "epoch": lease.epoch,
+        "counter": lease.counter,
+        "at": _now(),
+    }
+    optional = {"parents": " ".join(lease.parents), "owner": lease.owner, "claimant": lease.claimant}
+    return row | {name: value for name, value in optional.items() if value}
+
+
+def _version(lease: Lease) -> dict[str, Value]:
+    return {"incarnation": lease.incarnation, "epoch": lease.epoch, "counter": lease.counter}
+
+
+def _fence(lease: Lease) -> Condition:
+    return Condition(
+        text=f"{_SAME} AND #owner = :holder",
+        values={"incarnation": lease.incarnation, "epoch": lease.epoch, "holder": lease.owner or ""},
+    )
+
+
+def _is_held(item: Item, lease: Lease) -> bool:
+    found = (item["incarnation"], item["epoch"], item.get("owner"))
+    return found == (lease.incarnation, lease.epoch, lease.owner)
+
+
+def _is_taken(item: Item, seen: Lease, owner: str) -> bool:
+    found = (item["incarnation"], item["epoch"], item.get("owner"))
+    return found == (seen.incarnation, seen.epoch + 1, owner)
+
+
+def _text(value: Value | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _now() -> int:
+    """Wall time in milliseconds, for people who look at the table; nothing else reads it."""
+    return int(time.time() * 1000)
