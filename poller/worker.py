@@ -2,9 +2,10 @@
 
 import random
 import signal
+import socket
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -27,14 +28,17 @@ from poller.admission import AwsAdmission
 from poller.aws import Aws
 from poller.budget import ByteBudget
 from poller.control_plane import serving
+from poller.core.tenure import Tenure
 from poller.definitions import Definitions
 from poller.errors import StartError, StateRefused
+from poller.fleet import Alone, Fleet, SharedFleet
 from poller.functions.hosted import HostedFunctions
 from poller.latest import LatestReaders
+from poller.membership import Membership, MembershipParts
 from poller.rules import FAST, Tempo
 from poller.runner import Runner
 from poller.settings import Profile, Settings, handler_environment
-from poller.state import open_state
+from poller.state import State, open_state
 from poller.supervisor import Supervisor, SupervisorParts
 from poller.surroundings import Surroundings, SystemClock
 from poller.telemetry import Log
@@ -95,8 +99,11 @@ class Worker:
             StartError: A function cannot be hosted, or the files do not fit what is stored.
         """
         async with AsyncExitStack() as stack:
-            state = await stack.enter_async_context(open_state(self._settings.state))
             aws = await stack.enter_async_context(Aws())
+            state = await stack.enter_async_context(
+                open_state(self._settings.state, aws=aws, region=self._settings.region)
+            )
+            fleet = await stack.enter_async_context(self._fleet(state))
             hosted = HostedFunctions(handler_environment())
             stack.push_async_callback(hosted.keep, {})
             files = MemoryMappingStore()
@@ -107,7 +114,7 @@ class Worker:
                 hosted=hosted,
                 aws=aws,
                 leases=state.leases,
-                owner=str(uuid.uuid4()),
+                fleet=fleet,
                 tempo=self._tempo,
                 surroundings=self._surroundings,
                 latest=latest,
@@ -140,6 +147,24 @@ class Worker:
             await stack.enter_async_context(serving(self._settings, handlers))
             watcher = FileWatcher(self._paths, definitions.take_up, self._answers)
             return await self._supervise(supervisor, watcher)
+
+    @asynccontextmanager
+    async def _fleet(self, state: State) -> AsyncIterator[Fleet]:
+        """The workers that share the state, this one among them."""
+        if state.members is None:
+            yield Alone(str(uuid.uuid4()))
+            return
+        membership = Membership(
+            MembershipParts(
+                store=state.members,
+                tenure=Tenure(lease_s=self._settings.lease_s),
+                surroundings=self._surroundings,
+                new_id=lambda: str(uuid.uuid4()),
+                label=socket.gethostname(),
+            )
+        )
+        async with membership.joined():
+            yield SharedFleet(membership, self._surroundings.clock)
 
     def _handlers(
         self, store: MappingStore, admission: Admission, supervisor: Supervisor

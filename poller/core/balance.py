@@ -1,4 +1,4 @@
-"""Who reads which shard: what one worker takes, asks for and gives up, given what it sees of the whole fleet.
+"""Who reads which shard: what one worker takes, asks for and gives up, given what it sees of the whole view.
 
 No worker leads. Each comes to its own decision from the same rows; where two decide on the same lease, the
 condition of the write lets one of them win. Work without an owner is dealt at once and without limit, and
@@ -20,7 +20,7 @@ INTERVALS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fleet:
+class View:
     """What one worker sees."""
 
     me: str
@@ -50,106 +50,106 @@ class Allotment:
     """Its own, asked for by nobody that needs it any more."""
 
 
-def allot(leases: Sequence[Lease], fleet: Fleet, *, may_request: bool = True) -> Allotment:
+def allot(leases: Sequence[Lease], view: View, *, may_request: bool = True) -> Allotment:
     """Decide about all leases of the fleet that can be read now.
 
     Args:
         leases: Of all mappings; a shard that is finished, or waits for its parents, is nobody's work.
-        fleet: What this worker sees.
+        view: What this worker sees.
         may_request: Whether it may ask for leases of others in this interval.
     """
     ordered = sorted(leases, key=_key)
-    free = [lease for lease in ordered if _is_free(lease, fleet)]
-    owned = [lease for lease in ordered if not _is_free(lease, fleet)]
-    loads = Counter(dict.fromkeys(fleet.staying, 0))
-    loads.update(holder for holder in (_holder(lease, fleet) for lease in owned) if holder in loads)
-    take = _dealt(free, loads, fleet)
-    give, decline = _answers(owned, loads, fleet)
+    free = [lease for lease in ordered if _is_free(lease, view)]
+    owned = [lease for lease in ordered if not _is_free(lease, view)]
+    loads = Counter(dict.fromkeys(view.staying, 0))
+    loads.update(holder for holder in (_holder(lease, view) for lease in owned) if holder in loads)
+    take = _dealt(free, loads, view)
+    give, decline = _answers(owned, loads, view)
     return Allotment(
         take=take,
-        request=_wanted(owned, loads, fleet) if may_request else (),
+        request=_wanted(owned, loads, view) if may_request else (),
         give=give,
         decline=decline,
     )
 
 
-def _dealt(free: Sequence[Lease], loads: Counter[str], fleet: Fleet) -> Sequence[Lease]:
+def _dealt(free: Sequence[Lease], loads: Counter[str], view: View) -> Sequence[Lease]:
     """Deal free leases, each to whoever has least; what is kept for a claimant that stays is its own."""
     mine: list[Lease] = []
     for lease in free:
-        if lease.owner == fleet.me and fleet.me in loads:
-            taker = fleet.me
-        elif lease.owner is None and lease.claimant in loads and _key(lease) not in fleet.stale:
+        if lease.owner == view.me and view.me in loads:
+            taker = view.me
+        elif lease.owner is None and lease.claimant in loads and _key(lease) not in view.stale:
             taker = str(lease.claimant)
         elif loads:
             taker = min(loads, key=lambda worker: (loads[worker], worker))
         else:
             break
         loads[taker] += 1
-        if taker == fleet.me or (_key(lease) in fleet.stale and fleet.me in fleet.staying):
+        if taker == view.me or (_key(lease) in view.stale and view.me in view.staying):
             mine.append(lease)
     return mine
 
 
-def _wanted(owned: Sequence[Lease], loads: Counter[str], fleet: Fleet) -> Sequence[Lease]:
+def _wanted(owned: Sequence[Lease], loads: Counter[str], view: View) -> Sequence[Lease]:
     """Ask those that have most, as long as that makes the shares more even."""
-    if fleet.me not in loads:
+    if view.me not in loads:
         return ()
     even = sum(loads.values()) // len(loads)
     limit = max(-(-even // INTERVALS), 1)
     loads = loads.copy()
     wanted: list[Lease] = []
-    candidates = [lease for lease in owned if _movable(lease, fleet)]
+    candidates = [lease for lease in owned if _movable(lease, view)]
     while candidates and len(wanted) < limit:
         owners = {str(lease.owner) for lease in candidates}
         most = max(owners, key=lambda worker: (loads[worker], worker))
-        if loads[most] - loads[fleet.me] < 2:  # to swap the places of two workers is no gain
+        if loads[most] - loads[view.me] < 2:  # to swap the places of two workers is no gain
             break
         # From the far end of what it has: others that join at the same time ask for other leases.
         theirs = [lease for lease in candidates if lease.owner == most]
-        chosen = theirs[_spread(fleet.me, len(theirs))]
+        chosen = theirs[_spread(view.me, len(theirs))]
         candidates.remove(chosen)
         wanted.append(chosen)
         loads[most] -= 1
-        loads[fleet.me] += 1
+        loads[view.me] += 1
     return wanted
 
 
 def _answers(
-    owned: Sequence[Lease], loads: Counter[str], fleet: Fleet
+    owned: Sequence[Lease], loads: Counter[str], view: View
 ) -> tuple[Sequence[Lease], Sequence[Lease]]:
     """Whether to obey those who ask for leases of this worker.
 
     It gives what is above an even share: several that ask at the same time do not see each other. A claimant
     that it does not know may have joined a moment ago.
     """
-    mine = [lease for lease in owned if lease.owner == fleet.me]
+    mine = [lease for lease in owned if lease.owner == view.me]
     asked = [lease for lease in mine if lease.claimant is not None]
-    known = [lease for lease in asked if lease.claimant in fleet.staying]
-    surplus = len(mine) - sum(loads.values()) // len(loads) if fleet.me in loads else len(mine)
+    known = [lease for lease in asked if lease.claimant in view.staying]
+    surplus = len(mine) - sum(loads.values()) // len(loads) if view.me in loads else len(mine)
     give = known[: max(surplus, 0)]
-    lapsed = [lease for lease in asked if lease not in known and _key(lease) in fleet.stale]
+    lapsed = [lease for lease in asked if lease not in known and _key(lease) in view.stale]
     return give, [*known[len(give) :], *lapsed]
 
 
-def _is_free(lease: Lease, fleet: Fleet) -> bool:
-    forgotten = lease.owner == fleet.me and _key(lease) not in fleet.reading
-    return lease.owner is None or lease.owner in fleet.gone or forgotten
+def _is_free(lease: Lease, view: View) -> bool:
+    forgotten = lease.owner == view.me and _key(lease) not in view.reading
+    return lease.owner is None or lease.owner in view.gone or forgotten
 
 
-def _holder(lease: Lease, fleet: Fleet) -> str:
+def _holder(lease: Lease, view: View) -> str:
     """Whom a lease counts for: one that is about to change hands counts for who gets it."""
-    promised = lease.claimant in fleet.staying and _key(lease) not in fleet.stale
+    promised = lease.claimant in view.staying and _key(lease) not in view.stale
     return str(lease.claimant if promised else lease.owner)
 
 
-def _movable(lease: Lease, fleet: Fleet) -> bool:
-    asked = lease.claimant in fleet.staying and _key(lease) not in fleet.stale
+def _movable(lease: Lease, view: View) -> bool:
+    asked = lease.claimant in view.staying and _key(lease) not in view.stale
     return (
-        lease.owner != fleet.me
-        and lease.owner in fleet.staying
+        lease.owner != view.me
+        and lease.owner in view.staying
         and not asked
-        and _key(lease) not in fleet.settling
+        and _key(lease) not in view.settling
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poller.core.balance import Fleet, allot
+from poller.core.balance import View, allot
 from poller.core.holdings import Holdings
 from poller.core.leasing import Lease
 from poller.core.records import Position
@@ -34,10 +34,10 @@ def owned(**counts: int) -> list[Lease]:
     return [lease(number, owner) for number, owner in enumerate(owners)]
 
 
-def fleet(me: str, staying: str, leases: Sequence[Lease] = (), **more: object) -> Fleet:
+def fleet(me: str, staying: str, leases: Sequence[Lease] = (), **more: object) -> View:
     """What `me` sees: the workers that stay are single letters; it reads all leases that name it."""
     reading = {(le.mapping, le.shard) for le in leases if le.owner == me}
-    return Fleet(me=me, staying=list(staying), reading=reading, **more)  # type: ignore[arg-type]
+    return View(me=me, staying=list(staying), reading=reading, **more)  # type: ignore[arg-type]
 
 
 def shards(leases: Sequence[Lease]) -> list[str]:
@@ -91,7 +91,7 @@ def test_a_lease_one_has_and_does_not_read_is_taken_again() -> None:
     """The answer to its taking was lost: that is no theft from oneself."""
     mine = lease(1, "a")
 
-    assert allot([mine], Fleet(me="a", staying=["a", "b"])).take == [mine]
+    assert allot([mine], View(me="a", staying=["a", "b"])).take == [mine]
     assert not allot([mine], fleet("a", "ab", [mine])).take
 
 

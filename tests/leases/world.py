@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from poller.core.balance import Fleet, allot
+from poller.core.balance import View, allot
 from poller.core.holdings import Holdings
 from poller.core.leasing import Lease, checkpointed, declined, released, requested, taken
 from poller.core.members import Member, Sightings, beaten, buried
@@ -212,7 +212,7 @@ def _list(world: World, worker: Worker, hit: Hit) -> None:
     now = worker.clock
     gone = {lease.owner for lease in leases if lease.owner and worker.sightings.gone(lease.owner, now)}
     worker.holdings.see(MAPPING, leases, gone, now)
-    fleet = Fleet(
+    fleet = View(
         me=worker.id,
         staying=worker.sightings.staying,
         gone=gone,

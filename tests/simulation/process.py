@@ -13,6 +13,7 @@ from mappings.model import EventSourceMapping
 from mappings.states import State
 from mappings.store import MappingStore, StoredMapping
 from mappings.stores.memory import MemoryMappingStore
+from poller.fleet import Alone
 from poller.interfaces import Clock, Destination, LeaseStore, Source, Target
 from poller.rules import Tempo
 from poller.runner import Runner, RunnerParts
@@ -127,7 +128,7 @@ class Process:
             target=GatedTarget(parts.targets[mapping.uuid], self._gate),
             destination=None if destination is None else GatedDestination(destination, self._gate),
             leases=GatedLeases(parts.leases, self._gate),
-            owner=self.name,
+            fleet=Alone(self.name),
             tempo=parts.tempo,
             surroundings=surroundings,
         )
