@@ -57,6 +57,17 @@ async def open_table(address: TableAddress, aws: Aws, region: str | None) -> Tab
     )
 
 
+async def init_table(url: str, region: str | None) -> str:
+    """Make the table that a `POLLER_STATE` names; what was done, in one sentence."""
+    address = TableAddress.parse(url)
+    async with Aws() as aws:
+        made = await make_table(address, aws, region)
+        where = region_of(address, aws, region)
+    if made:
+        return f"made table {address.table} in {where}: on-demand, key {PARTITION} and {SORT}"
+    return f"table {address.table} in {where} is there already; nothing was changed"
+
+
 async def make_table(address: TableAddress, aws: Aws, region: str | None) -> bool:
     """Make the table, unless it is there; whether it was made.
 
