@@ -30,7 +30,7 @@ class Reading:
         self.vanished = False
         self._parts = parts
         self._leases = leases
-        self._incarnation = incarnation
+        self.incarnation = incarnation
         self._start = start
         self._on_open = on_open
         self._on_end = on_end
@@ -48,7 +48,7 @@ class Reading:
         except* LeaseLost:
             if self.held is not None:
                 meter.say(Log.LEASE_LOST, shard=self.shard.id)
-            meter.working(shard=self.shard.id)  # its problems are no longer ours
+        meter.working(shard=self.shard.id)  # its problems are no longer ours
         if ended:
             meter.shard_ended(self.shard.id)
             self._on_end()
@@ -82,7 +82,7 @@ class Reading:
         drain, patience = self._parts.surroundings.drain, self._parts.rules.patience
         while not (drain.requested or self._evicted or self._handing_over):
             try:
-                self.held = await self._leases.take(self.shard.id, incarnation=self._incarnation)
+                self.held = await self._leases.take(self.shard.id, incarnation=self.incarnation)
             except StateUnavailable as error:
                 failures += 1
                 self._parts.meter.checkpoint_failed(self.shard.id, error)
@@ -211,10 +211,10 @@ class Readings:
             if shard in self._readings:
                 self._readings[shard].hand_over()
 
-    def evict(self, shards: Sequence[str]) -> None:
+    def evict_others(self, incarnation: str) -> None:
         """Stop reading a stream that is no more; shards of the new one may have the same names."""
-        for shard in shards:
-            if shard in self._readings:
+        for shard, reading in list(self._readings.items()):
+            if reading.incarnation != incarnation:
                 self._readings.pop(shard).evict()
 
     def evict_strangers(self, me: str) -> None:

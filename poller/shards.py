@@ -143,9 +143,9 @@ class ShardSet:
     async def _write(self, found: Plan, leases: Sequence[Lease], topology: Topology) -> Sequence[Lease]:
         """The leases there are then."""
         by_shard = {lease.shard: lease for lease in leases}
+        self._readings.evict_others(topology.incarnation)
         if found.forget:
             self._parts.meter.say(Log.STREAM_RECREATED, shards=len(found.forget))
-            self._readings.evict(found.forget)
             await self._leases.forget([by_shard[shard] for shard in found.forget])
         removed = self._readings.without_lease(by_shard)
         if removed and self._fleet.look_s is not None:

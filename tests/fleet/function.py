@@ -68,7 +68,7 @@ def serving(function: Function) -> Iterator[Function]:
         def do_GET(self) -> None:
             self._answer()
 
-        do_HEAD = do_OPTIONS = do_GET
+        do_HEAD = do_OPTIONS = do_GET  # noqa: N815  # the names are the server's
 
         def _answer(self) -> None:
             self.send_response(200)

@@ -83,8 +83,11 @@ class FleetProcesses:
         log_file = self._folder / f"{name}.log"
         with log_file.open("a") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "poller", "run", str(file), "--state", self._state, "--api", "off"]
-                + ["--log-level", "info", *arguments],
+                [
+                    *(sys.executable, "-m", "poller", "run", str(file)),
+                    *("--state", self._state, "--api", "off", "--log-level", "info"),
+                    *arguments,
+                ],
                 cwd=self._folder,
                 env=self._environment,
                 stdout=subprocess.PIPE,

@@ -1,15 +1,16 @@
 """The seams of one process: nothing passes them once it is dead, whatever its `finally` blocks still try."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from poller.budget import ByteBudget
 from poller.core.discards import Discard
 from poller.core.documents import Document
 from poller.core.leasing import Lease
+from poller.core.members import Member
 from poller.core.outcomes import Outcome
 from poller.core.records import Page, Position, Record, Shard, Topology
 from poller.core.timewindow import WindowState
-from poller.interfaces import Clock, Destination, Invocation, LeaseStore, Reader, Source, Target
+from poller.interfaces import Clock, Destination, Invocation, LeaseStore, MemberStore, Reader, Source, Target
 from poller.telemetry import Meter
 from poller.waiting import Drain
 from tests.fakes.events import read_event
@@ -67,9 +68,10 @@ class GatedReader:
 class GatedTarget:
     """A target that a dead process cannot invoke."""
 
-    def __init__(self, inner: Target, gate: Gate) -> None:
+    def __init__(self, inner: Target, gate: Gate, on_sent: Callable[[Invocation], None]) -> None:
         self._inner = inner
         self._gate = gate
+        self._on_sent = on_sent
 
     async def ready(self) -> bool:
         self._gate.check()
@@ -77,6 +79,7 @@ class GatedTarget:
 
     async def invoke(self, invocation: Invocation) -> Outcome:
         self._gate.check()
+        self._on_sent(invocation)
         return await self._inner.invoke(invocation)
 
     async def close(self) -> None:
@@ -144,6 +147,38 @@ class GatedLeases:
 
     async def close(self) -> None:
         await self._inner.close()
+
+
+class GatedMembers:
+    """A member store that a dead process cannot reach."""
+
+    def __init__(self, inner: MemberStore, gate: Gate) -> None:
+        self._inner = inner
+        self._gate = gate
+
+    async def members(self) -> Sequence[Member]:
+        self._gate.check()
+        return await self._inner.members()
+
+    async def join(self, member: Member) -> None:
+        self._gate.check()
+        await self._inner.join(member)
+
+    async def beat(self, member: Member) -> None:
+        self._gate.check()
+        await self._inner.beat(member)
+
+    async def bury(self, member: Member) -> None:
+        self._gate.check()
+        await self._inner.bury(member)
+
+    async def leave(self, member: Member) -> None:
+        self._gate.check()
+        await self._inner.leave(member)
+
+    async def forget(self, member: Member) -> None:
+        self._gate.check()
+        await self._inner.forget(member)
 
 
 class WatchedBudget(ByteBudget):
