@@ -53,7 +53,7 @@ class Tenure:
     @property
     def watch_s(self) -> float:
         """Between looks at the members, and at leases while something is about to change hands."""
-        return self.lease_s / 10
+        return self.lease_s / 20
 
     @property
     def keep_s(self) -> float:
