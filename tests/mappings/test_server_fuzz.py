@@ -10,7 +10,7 @@ from tests.mappings.raw_http import Echo, connected, exchange, limits, request, 
 from tests.mappings.signing import COLLECTION, TAGS, UUID
 
 COUNT = 4_000
-AT_ONCE = 40
+AT_ONCE = 60
 SEED = 130
 ODD = [
     b"\x00", b"\r", b"\n", b"\r\n", b"\r\n\r\n", b" ", b"\t", b":", b"\xff\xfe", b"\xc3(", b"\xed\xa0\x80",
