@@ -126,28 +126,36 @@ class ApiServer:
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = request.protocol
         assert isinstance(connection, Connection)
-        answer = await self._answer(request, connection)
-        headers = all_headers(answer, _request_id())
-        response = web.Response(status=answer.status, body=answer.body, headers=headers)
-        if not request.content.is_eof():
-            response.force_close()
-        # Sent here and not by aiohttp, which would wait for a client that reads nothing.
+        try:
+            response = await self._response(request, connection)
+            await self._send(response, request, connection)
+        except ConnectionError:
+            # The client has gone: aiohttp finds that nobody takes an answer, and ends the connection.
+            return web.Response()
+        connection.answered()
+        return response
+
+    async def _response(self, request: web.BaseRequest, connection: Connection) -> web.Response:
+        try:
+            received = await self._received(request, connection.head_received())
+        except MappingError as error:
+            response = _response(error_answer(error))
+            response.force_close()  # the rest of the request may still be on its way
+            return response
+        connection.request_received()
+        return _response(await self._answer(received))
+
+    async def _send(self, response: web.Response, request: web.BaseRequest, connection: Connection) -> None:
+        """Send an answer: aiohttp would wait for ever for a client that reads nothing."""
         with anyio.move_on_after(self._limits.write_s) as scope:
             await response.prepare(request)
             await response.write_eof()
         if scope.cancelled_caught:
             connection.abort()
-        connection.answered()
-        return response
+        elif response.status == RequestTimeoutException.status:
+            connection.force_close()  # it has had its time
 
-    async def _answer(self, request: web.BaseRequest, connection: Connection) -> Answer:
-        try:
-            received = await self._received(request, connection.head_received())
-        except MappingError as error:
-            return error_answer(error)
-        finally:
-            if request.content.is_eof():
-                connection.request_received()
+    async def _answer(self, received: ReceivedRequest) -> Answer:
         try:
             return await self._handler(received, self._caller(received))
         except MappingError as error:
@@ -205,6 +213,10 @@ async def _body(request: web.BaseRequest, limit: int, deadline: float) -> bytes:
 
 def _too_large(limit: int) -> RequestTooLargeException:
     return RequestTooLargeException(f"Request must be smaller than {limit} bytes")
+
+
+def _response(answer: Answer) -> web.Response:
+    return web.Response(status=answer.status, body=answer.body, headers=all_headers(answer, _request_id()))
 
 
 def _request_id() -> str:

@@ -81,6 +81,7 @@ _VARIABLES = {
 }
 # Kubernetes sets these for a Service named `poller`; they are no settings.
 _SERVICE_LINKS = re.compile(r"POLLER_(SERVICE_(HOST|PORT\w*)|PORT\w*)")
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")  # IPv6 without brackets, too
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -114,6 +115,7 @@ def read_settings(
             given[field.name] = ("default", defaults[field.name])
     values = {name: _READERS[name](origin, text) for name, (origin, text) in given.items()}
     values.setdefault("state", default_state(environ))
+    _refuse_contradictions({name: origin for name, (origin, _) in given.items()}, values)
     return Settings(**values)  # type: ignore[arg-type]  # each reader returns its field's type
 
 
@@ -134,6 +136,17 @@ def _refuse_unknown(environ: Mapping[str, str]) -> None:
     for name in sorted(environ):
         if name.startswith("POLLER_") and name not in known and not _SERVICE_LINKS.fullmatch(name):
             raise StartError(f"{name} is not a setting of this version")
+
+
+def _refuse_contradictions(origins: Mapping[str, str], values: Mapping[str, object]) -> None:
+    """An option that another one leaves without effect is refused, for whoever gave it relies on it."""
+    secrets = [name for name in ("api_keys_file", "api_token_file") if name in values]
+    for name in (*secrets, "api_hosts", "insecure_no_auth"):
+        if values.get(name) and "api" in values and values["api"] is None:
+            raise StartError(f"{origins[name]} has no effect while {origins['api']} is off")
+    for name in secrets:
+        if values.get("insecure_no_auth"):
+            raise StartError(f"{origins['insecure_no_auth']} contradicts {origins[name]}: give one of them")
 
 
 def _read_state(origin: str, text: str) -> str:
@@ -173,8 +186,18 @@ def _read_api(origin: str, text: str) -> Address | None:
         raise StartError(f"{origin}: {text!r} is {error}, nor off") from error
 
 
-def _read_hosts(_: str, text: str) -> tuple[str, ...]:
-    return tuple(host.strip() for host in text.split(",") if host.strip())
+def _read_hosts(origin: str, text: str) -> tuple[str, ...]:
+    hosts = tuple(host.strip() for host in text.split(","))
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise StartError(f"{origin}: {host!r} is not the name of a host, or its address, without a port")
+    return hosts
+
+
+def _read_path(origin: str, text: str) -> Path:
+    if not text:
+        raise StartError(f"{origin}: the name of a file is missing")
+    return Path(text)
 
 
 def _read_bool(origin: str, text: str) -> bool:
@@ -200,8 +223,8 @@ _READERS = {
     "drain_timeout_s": _read_seconds,
     "byte_budget": _read_bytes,
     "api": _read_api,
-    "api_keys_file": lambda _, text: Path(text),
-    "api_token_file": lambda _, text: Path(text),
+    "api_keys_file": _read_path,
+    "api_token_file": _read_path,
     "api_hosts": _read_hosts,
     "insecure_no_auth": _read_bool,
     "functions_only": _read_bool,

@@ -12,6 +12,7 @@ import yaml
 
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:orders"
 STREAM = "arn:aws:kinesis:us-east-1:000000000000:stream/clicks"
+MEMORY = {"POLLER_STATE": "memory://"}
 HANDLER = {"handler": "app:handler", "timeout": 5}
 
 
@@ -162,8 +163,13 @@ def test_a_valid_file_is_said_to_be_valid(folder: Path) -> None:
         (["--log-level", "loud"], {}, "--log-level: 'loud'"),
         ([], {"LOG_FORMAT": "xml"}, "LOG_FORMAT: 'xml'"),
         ([], {"POLLER_BATCH": "1"}, "POLLER_BATCH is not a setting"),
-        ([], {"POLLER_API": "127.0.0.1:4577"}, "POLLER_API is not a setting of this version"),
         (["--bogus"], {}, "--bogus"),
+        (["--api", "[::]:0"], MEMORY, "give --api-keys-file or --api-token-file, or accept that"),
+        (["--api", "127.0.0.1:0", "--api-keys-file", "none.yaml"], MEMORY, "none.yaml cannot be read"),
+        (["--api", "127.0.0.1:0", "--api-token-file", "app.py"], MEMORY, "app.py"),
+        (["--api-keys-file", ""], {}, "--api-keys-file: the name of a file is missing"),
+        (["--api-hosts", "*"], {}, "--api-hosts: '*' is not the name of a host"),
+        (["--insecure-no-auth"], {}, "--insecure-no-auth has no effect while POLLER_API is off"),
     ],
 )
 def test_bad_settings_are_refused(
