@@ -19,6 +19,20 @@ DELAY_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 
 BATCH_EVENTS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 10_000.0)
 BATCH_BYTES = tuple(float(kib * 1024) for kib in (1, 4, 16, 64, 256, 1024, 2048, 4096, 6144))
 
+# Known label values are exported from the start: an increase from nothing is none to Prometheus.
+OUTCOMES = (
+    "ok",
+    "partial",
+    "function_error",
+    "timeout",
+    "throttled",
+    "unreachable",
+    "lost_reply",
+    "too_large",
+)
+CHECKPOINTS = ("ok", "failed")
+LEASE_CHANGES = ("taken", "released", "lost")
+
 
 class Histogram:
     """Observations by bucket. Cumulative only when it is read."""
@@ -75,11 +89,11 @@ class Counts:
     done: int = 0
     batches: int = 0
     batch_records: int = 0
-    outcomes: dict[str, int] = field(default_factory=dict)
+    outcomes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
     reasons: dict[str, int] = field(default_factory=dict)
     """Batches by why they closed."""
-    checkpoints: dict[str, int] = field(default_factory=dict)
-    lease_changes: dict[str, int] = field(default_factory=dict)
+    checkpoints: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CHECKPOINTS, 0))
+    lease_changes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LEASE_CHANGES, 0))
     requests: dict[tuple[str, str], int] = field(default_factory=dict)
     """Requests to the source by operation and outcome."""
     receipts_expired: int = 0

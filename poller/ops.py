@@ -19,7 +19,7 @@ from mappings.addresses import Address
 from poller.errors import StartError
 from poller.exposition import Exposition
 from poller.heartbeat import Heartbeat
-from poller.status import Look, MappingView, all_begun, stands_still, status_document
+from poller.status import Look, MappingView, all_begun, oldest, stands_still, status_document
 from poller.surroundings import Surroundings
 from poller.telemetry import Log
 
@@ -125,26 +125,31 @@ class Ops:
             return _text(503, "no poll attempt and no reason: " + ", ".join(still))
         return _text(200, "ok")
 
-    def _readyz(self, request: web.BaseRequest) -> web.Response:
-        return _text(503, "draining") if self._drain.requested else self._startupz(request)
-
-    def _startupz(self, _: web.BaseRequest) -> web.Response:
+    def _readyz(self, _: web.BaseRequest) -> web.Response:
+        if self._drain.requested:
+            return _text(503, "draining")
         # Once is enough: what fails later must not take the pod away, nor must a mapping that is added.
         self._begun = self._begun or (self._look is not None and all_begun(self._views()))
         return _text(200, "ok") if self._begun else _text(503, "not every enabled mapping polls yet")
+
+    def _startupz(self, _: web.BaseRequest) -> web.Response:
+        # Not the sources: whoever is killed for not having started must not be killed because AWS is down.
+        return _text(503, "starting") if self._look is None else _text(200, "ok")
 
     def _metrics(self, request: web.BaseRequest) -> web.Response:
         body, content_type = self._exposition.render(request.headers.get("Accept", ""))
         return web.Response(body=body, headers=_HEADERS | {"Content-Type": content_type})
 
     def _status(self, request: web.BaseRequest) -> web.Response:
+        views = self._views()
         document = {
             "version": self._version,
             "began_at": self._began_at,
             "ready": self._readyz(request).status == 200,
             "draining": self._drain.requested,
             "event_loop_lag_s": round(self._heartbeat.lag_s, 3),
-            "mappings": status_document(self._views()),
+            "iterator_age_s": oldest(views),
+            "mappings": status_document(views),
         }
         return web.Response(body=orjson.dumps(document), headers=_HEADERS | {"Content-Type": JSON})
 

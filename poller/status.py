@@ -88,6 +88,11 @@ def stands_still(view: MappingView, now: float) -> bool:
     return now - meter.active_at > SILENCE_LIMIT_S
 
 
+def oldest(views: Iterable[MappingView]) -> float:
+    """The greatest iterator age of all shards, in one number for who scales on it; 0 where there is none."""
+    return max((age for view in views for age in _ages(view)), default=0.0)
+
+
 def status_document(views: Iterable[MappingView]) -> Sequence[Mapping[str, Any]]:
     """What the status page shows: names, states, numbers; nothing of any record."""
     return [_entry(view) for view in views]
@@ -105,7 +110,7 @@ def _entry(view: MappingView) -> Mapping[str, Any]:
     }
     if meter is not None:
         counts = meter.counts
-        ages = [] if view.source is SourceKind.SQS else list(meter.iterator_age_s.values())
+        ages = _ages(view)
         entry |= {
             "problems": list(meter.problems)[:PROBLEMS_SHOWN],
             "iterator_age_s": round(max(ages), 3) if ages else None,
@@ -120,3 +125,9 @@ def _entry(view: MappingView) -> Mapping[str, Any]:
             "done": counts.done,
         }
     return entry
+
+
+def _ages(view: MappingView) -> Sequence[float]:
+    if view.meter is None or view.source is SourceKind.SQS:
+        return ()
+    return tuple(view.meter.iterator_age_s.values())

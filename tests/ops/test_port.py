@@ -83,10 +83,19 @@ async def test_it_is_ready_once_every_enabled_mapping_has_begun() -> None:
     """Not when the file was read, nor for a disabled one."""
     async with _served() as port:
         port.show(State.CREATING)
-        before = [await port.status(path) for path in (*READINESS, "/startupz")]
+        before = [await port.status(path) for path in READINESS]
         port.show(State.ENABLED)
-        after = [await port.status(path) for path in (*READINESS, "/startupz")]
-    assert (before, after) == ([503, 503, 503], [200, 200, 200])
+        after = [await port.status(path) for path in READINESS]
+    assert (before, after) == ([503, 503], [200, 200])
+
+
+async def test_it_has_started_once_the_configuration_is_there() -> None:
+    """Whether AWS answers or not: who has not started is killed."""
+    async with _served() as port:
+        before = await port.status("/startupz")
+        port.show(State.CREATING)
+        after = await port.status("/startupz")
+    assert (before, after) == (503, 200)
 
 
 async def test_it_stays_ready_when_things_fail_downstream() -> None:
@@ -169,6 +178,23 @@ async def test_status_shows_states_and_numbers() -> None:
     assert document["ready"] is True
     assert (mapping["state"], mapping["last_processing_result"]) == ("Enabled", "No records processed")
     assert mapping["source"] == queue_mapping().event_source.arn
+
+
+async def test_status_names_the_oldest_age_of_all_shards_in_one_place() -> None:
+    """KEDA reads one number; the age of a queue's messages is no iterator age."""
+    clicks, orders = Meter("clicks -> f", "kinesis"), Meter("orders -> f", "sqs")
+    clicks.iterator_age_s = {"shard-0": 3.0, "shard-1": 70.5}
+    orders.iterator_age_s = {"queue": 900.0}
+    views = [
+        MappingView(mapping=stream_mapping(), state=State.ENABLED, meter=clicks),
+        MappingView(mapping=queue_mapping(), state=State.ENABLED, meter=orders),
+        MappingView(mapping=queue_mapping(), state=State.DISABLED, meter=None),
+    ]
+    async with _served() as port:
+        port.ops.loaded(lambda: views)
+        async with port.session.get(port.address + "/status") as answer:
+            document = await answer.json()
+    assert document["iterator_age_s"] == 70.5
 
 
 async def test_the_page_loads_nothing_from_elsewhere() -> None:
