@@ -20,8 +20,8 @@ SYSTEM = (
         for name in ("alternatives", "ld.so.cache", "ssl", "hosts", "nsswitch.conf", "resolv.conf")
     ),
 )
-# Builds the tree in a mount namespace of its own, and runs the command in it with no rights at all. All of it is
-# bound where it is: the interpreter must be found, also below a home that nobody else may enter.
+# Builds the tree in a mount namespace of its own, and runs the command in it with no rights at all. All of it
+# is bound where it is: the interpreter must be found, also below a home that nobody else may enter.
 SCRIPT = """
 set -eu
 root=$1; uid=$2; read_only=$3; writable=$4; shift 4
