@@ -60,6 +60,11 @@ class AwsAdmission:
         self._surroundings = surroundings
         self._latest = latest
 
+    def options(self, mapping: EventSourceMapping) -> None:
+        """Refuse metrics that nobody could read."""
+        if mapping.metrics and not self._metrics:
+            raise InvalidParameterValueException(METRICS_OFF, field="MetricsConfig")
+
     async def function(self, function: Function) -> None:
         """Ask Lambda for a function of its own. What cannot be asked is believed: the poller tells later."""
         if not isinstance(function, LambdaFunction) or function.function.region is None:
@@ -78,8 +83,6 @@ class AwsAdmission:
 
     async def source(self, mapping: EventSourceMapping, function: Function) -> float | None:
         """List the source, and open it where reading is to begin at its tip."""
-        if mapping.metrics and not self._metrics:
-            raise InvalidParameterValueException(METRICS_OFF, field="MetricsConfig")
         clock = self._surroundings.clock
         parts = SourceParts(aws=self._aws, clock=clock, long_poll_s=0.0, timeout_s=known_timeout(function))
         source = make_source(mapping, parts)

@@ -19,7 +19,7 @@ from mappings.addresses import Address
 from poller.errors import StartError
 from poller.exposition import Exposition
 from poller.heartbeat import Heartbeat
-from poller.status import Look, MappingView, all_begun, oldest, stands_still, status_document
+from poller.status import Look, MappingView, oldest, stands_still, status_document
 from poller.surroundings import Surroundings
 from poller.telemetry import Log
 
@@ -66,6 +66,13 @@ class Ops:
     def loaded(self, look: Look) -> None:
         """The configuration is there; from now on its mappings can be looked at."""
         self._look = look
+
+    def begun(self) -> None:
+        """Every mapping that was wanted at the start polls.
+
+        Once is enough: what fails later must not take the pod away, nor must a mapping that is added.
+        """
+        self._begun = True
 
     @asynccontextmanager
     async def serving(self, address: Address) -> AsyncIterator[int]:
@@ -128,8 +135,6 @@ class Ops:
     def _readyz(self, _: web.BaseRequest) -> web.Response:
         if self._drain.requested:
             return _text(503, "draining")
-        # Once is enough: what fails later must not take the pod away, nor must a mapping that is added.
-        self._begun = self._begun or (self._look is not None and all_begun(self._views()))
         return _text(200, "ok") if self._begun else _text(503, "not every enabled mapping polls yet")
 
     def _startupz(self, _: web.BaseRequest) -> web.Response:

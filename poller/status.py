@@ -70,11 +70,6 @@ def views_of(stored: Iterable[StoredMapping], runners: Iterable[Runner]) -> Sequ
     ]
 
 
-def all_begun(views: Iterable[MappingView]) -> bool:
-    """Whether every mapping that is to poll has begun to."""
-    return all(view.state not in {State.CREATING, State.ENABLING} for view in views)
-
-
 def stands_still(view: MappingView, now: float) -> bool:
     """Whether a mapping should be reading, does nothing, and gives no reason (I8).
 

@@ -124,7 +124,7 @@ class Worker:
                     workshop=workshop,
                     surroundings=self._surroundings,
                     drain_timeout_s=self._drain_timeout_s,
-                    on_ready=self._on_ready,
+                    on_ready=self._now_ready,
                     look_s=self._tempo.look_s,
                     refresh_s=self._tempo.discovery_s,
                     settle_patience_s=self._tempo.settle_patience_s,
@@ -147,6 +147,10 @@ class Worker:
             self.ops.loaded(lambda: views_of(supervisor.stored, supervisor.runners))
             watcher = FileWatcher(self._paths, definitions.take_up, self._answers)
             return await self._supervise(supervisor, watcher)
+
+    def _now_ready(self, mappings: int) -> None:
+        self.ops.begun()
+        self._on_ready(mappings)
 
     def _admission(self, aws: Aws, latest: LatestReaders) -> Admission:
         return AwsAdmission(aws, self._surroundings, latest, metrics=self._settings.ops is not None)

@@ -129,8 +129,8 @@ sqlite:////var/lib/poller/state.db
 {{- if and .Values.metrics.serviceMonitor.enabled .Values.metrics.podMonitor.enabled -}}
 {{- fail "metrics.serviceMonitor and metrics.podMonitor would scrape every pod twice: enable one of them" -}}
 {{- end -}}
-{{- if and .Values.api.enabled (not .Values.api.tokenSecretName) -}}
-{{- fail "api.tokenSecretName is needed with api.enabled: outside loopback the API has no clients without a token" -}}
+{{- if and .Values.api.enabled (not .Values.api.keysSecretName) (not .Values.api.tokenSecretName) -}}
+{{- fail "api.keysSecretName or api.tokenSecretName is needed with api.enabled: outside loopback the API asks who calls" -}}
 {{- end -}}
 {{- if lt (int (include "poller.gracePeriod" .)) 15 -}}
 {{- fail "terminationGracePeriodSeconds of less than 15 leaves no time to finish in" -}}

@@ -93,7 +93,7 @@ spec:
         - {name: state, mountPath: /var/lib/poller}
         {{- end }}
         {{- if .Values.api.enabled }}
-        - {name: api-token, mountPath: /etc/poller-api, readOnly: true}
+        - {name: api-secrets, mountPath: /etc/poller-api, readOnly: true}
         {{- end }}
         {{- with .Values.extraVolumeMounts }}
         {{- toYaml . | nindent 8 }}
@@ -114,12 +114,17 @@ spec:
       emptyDir: {}
     {{- end }}
     {{- if .Values.api.enabled }}
-    - name: api-token
-      secret:
-        secretName: {{ .Values.api.tokenSecretName }}
+    - name: api-secrets
+      projected:
+        # Root's and readable by the group of fsGroup, which is the pod's own.
         defaultMode: 0440
-        items:
-          - {key: {{ .Values.api.tokenSecretKey }}, path: token}
+        sources:
+          {{- with .Values.api.keysSecretName }}
+          - secret: {name: {{ . }}, items: [{key: {{ $.Values.api.keysSecretKey }}, path: keys.yaml}]}
+          {{- end }}
+          {{- with .Values.api.tokenSecretName }}
+          - secret: {name: {{ . }}, items: [{key: {{ $.Values.api.tokenSecretKey }}, path: token}]}
+          {{- end }}
     {{- end }}
     {{- with .Values.extraVolumes }}
     {{- toYaml . | nindent 4 }}
@@ -132,15 +137,26 @@ spec:
 - name: POLLER_OPS
   value: {{ printf "0.0.0.0:%d" (int .Values.metrics.port) | quote }}
 - name: POLLER_METRICS_SHARDS
-  value: {{ .Values.metrics.shards | ternary "on" "off" | quote }}
+  value: {{ .Values.metrics.shards | quote }}
 # 5 s less than the pod has: to give up what did not finish, and to end.
 - name: POLLER_DRAIN_TIMEOUT
   value: {{ sub (int (include "poller.gracePeriod" .)) 5 | quote }}
 {{- if .Values.api.enabled }}
 - name: POLLER_API
   value: {{ printf "0.0.0.0:%d" (int .Values.api.port) | quote }}
+{{- if .Values.api.keysSecretName }}
+- name: POLLER_API_KEYS_FILE
+  value: /etc/poller-api/keys.yaml
+{{- end }}
+{{- if .Values.api.tokenSecretName }}
 - name: POLLER_API_TOKEN_FILE
   value: /etc/poller-api/token
+{{- end }}
+{{- $name := include "poller.fullname" . }}
+{{- $inside := printf "%s.%s" $name .Release.Namespace }}
+{{- $names := list $name $inside (printf "%s.svc" $inside) (printf "%s.svc.cluster.local" $inside) }}
+- name: POLLER_API_HOSTS
+  value: {{ concat $names .Values.api.hosts | join "," | quote }}
 {{- end }}
 - name: LOG_LEVEL
   value: {{ .Values.log.level | quote }}

@@ -5,9 +5,12 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+import pytest
+
+from tests.aws.control import endpoint, lambda_client, until_state
 from tests.aws.running import Run, stop, until
 from tests.conftest import Moto, unique
-from tests.ops.reading import samples, value
+from tests.ops.reading import Samples, samples, value, values
 
 ANY_PORT = ("--ops", "127.0.0.1:0")
 
@@ -79,6 +82,48 @@ def test_a_process_that_drains_is_alive_and_not_ready(moto: Moto, run: Run) -> N
     assert process.wait(timeout=30) == 0
     assert alive == (200, "ok\n")
     assert len(run.records()) == 1
+
+
+def test_a_client_cannot_ask_for_metrics_that_nobody_could_read(moto: Moto, run: Run) -> None:
+    """Neither when it creates a mapping nor later."""
+    _, arn = moto.queue()
+    run.api = "127.0.0.1:0"
+    run.write_file({"f": {"handler": "app:keep", "timeout": 10}}, [])
+    run.start("--ops", "off")
+    client = lambda_client(endpoint(run))
+    wanted = {"MetricsConfig": {"Metrics": ["EventCount"]}}
+
+    with pytest.raises(client.exceptions.InvalidParameterValueException, match="needs the ops port"):
+        client.create_event_source_mapping(EventSourceArn=arn, FunctionName="f", **wanted)
+    made = client.create_event_source_mapping(EventSourceArn=arn, FunctionName="f")
+    until_state(client, made["UUID"], "Enabled")
+    with pytest.raises(client.exceptions.InvalidParameterValueException, match="needs the ops port"):
+        client.update_event_source_mapping(UUID=made["UUID"], **wanted)
+
+
+def test_metrics_of_a_mapping_begin_and_end_with_it(moto: Moto, run: Run) -> None:
+    """One that a client makes, disables and deletes."""
+    _, arn = moto.queue()
+    run.api = "127.0.0.1:0"
+    run.write_file({"f": {"handler": "app:keep", "timeout": 10}}, [])
+    run.start(*ANY_PORT)
+    client, address = lambda_client(endpoint(run)), _address(run)
+
+    def found() -> Samples:
+        return samples(_get(f"{address}/metrics")[1])
+
+    made = client.create_event_source_mapping(
+        EventSourceArn=arn, FunctionName="f", MetricsConfig={"Metrics": ["EventCount"]}
+    )
+    until(lambda: values(found(), "esm_mapping_state", state="Enabled") == [1])
+    polled = values(found(), "esm_polled_events_total")
+    client.update_event_source_mapping(UUID=made["UUID"], Enabled=False)
+    until(lambda: values(found(), "esm_mapping_state", state="Disabled") == [1])
+    disabled = values(found(), "esm_polled_events_total")
+    client.delete_event_source_mapping(UUID=made["UUID"])
+    until(lambda: values(found(), "esm_mapping_state") == [])
+
+    assert (polled, disabled) == ([0], [])
 
 
 def test_metrics_that_nobody_could_read_are_refused(moto: Moto, run: Run) -> None:

@@ -79,7 +79,9 @@ def test_it_works_without_rights_on_a_read_only_tree(moto: Moto, sandbox: Sandbo
         moto.client("kinesis").put_record(StreamName=stream, Data=b"x", PartitionKey=str(number))
     said_file = sandbox.folder / "tmp" / "said.jsonl"
 
-    process = sandbox.start({**moto.environment, "POLLER_OPS": "127.0.0.1:0", "POLLER_PROFILE": "test"})
+    process = sandbox.start(
+        {**moto.environment, "POLLER_OPS": "127.0.0.1:0", "POLLER_API": "off", "POLLER_PROFILE": "test"}
+    )
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready mappings=1\n", sandbox.log()
@@ -117,7 +119,7 @@ def test_a_state_folder_it_may_not_write_is_told(moto: Moto, sandbox: Sandbox) -
     )
     os.chown(sandbox.folder / "state", 0, 0)
 
-    process = sandbox.start({**moto.environment, "POLLER_OPS": "off"})
+    process = sandbox.start({**moto.environment, "POLLER_OPS": "off", "POLLER_API": "off"})
     process.communicate(timeout=30)
 
     assert process.returncode == 2

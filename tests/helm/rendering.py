@@ -45,7 +45,7 @@ EVERYTHING: Values = {
         "endpointUrl": "http://emulator:4566",
         "credentials": {"secretName": "keys"},
     },
-    "api": {"enabled": True, "tokenSecretName": "token"},
+    "api": {"enabled": True, "keysSecretName": "keys", "tokenSecretName": "token", "hosts": ["esm.example"]},
     "podAnnotations": {"team": "a"},
     "podLabels": {"team": "a"},
     "commonLabels": {"owner": "b"},

@@ -107,7 +107,10 @@ SENSELESS: dict[str, tuple[Values, str]] = {
         {**PLAIN, "metrics": {"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}},
         "would scrape every pod twice",
     ),
-    "an API for everybody": ({**PLAIN, "api": {"enabled": True}}, "api.tokenSecretName is needed"),
+    "an API for everybody": (
+        {**PLAIN, "api": {"enabled": True}},
+        "api.keysSecretName or api.tokenSecretName is needed",
+    ),
 }
 
 

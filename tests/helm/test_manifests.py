@@ -144,16 +144,32 @@ def test_credentials_come_from_a_secret_and_never_from_values(helm: Helm) -> Non
     assert env["AWS_REGION"]["value"] == env["AWS_DEFAULT_REGION"]["value"] == "eu-west-1"
 
 
-def test_the_api_is_open_only_where_it_was_asked_for_and_with_a_token(helm: Helm) -> None:
-    """Otherwise it stays on the pod's loopback."""
-    closed = helm.render(PLAIN)
-    opened = helm.render({**PLAIN, "api": {"enabled": True, "tokenSecretName": "token"}})
+def test_the_api_stays_on_loopback_unless_it_was_asked_for(helm: Helm) -> None:
+    """Nothing of it can be reached from outside the pod."""
+    rendered = helm.render(PLAIN)
 
-    assert "POLLER_API" not in closed.environment
-    assert [port["name"] for port in closed.one("Service")["spec"]["ports"]] == ["metrics"]
-    assert opened.environment["POLLER_API"] == "0.0.0.0:4577"
-    assert opened.environment["POLLER_API_TOKEN_FILE"] == "/etc/poller-api/token"
-    assert [port["name"] for port in opened.one("Service")["spec"]["ports"]] == ["metrics", "http"]
+    assert "POLLER_API" not in rendered.environment
+    assert [port["name"] for port in rendered.one("Service")["spec"]["ports"]] == ["metrics"]
+
+
+def test_the_api_asks_who_calls(helm: Helm) -> None:
+    """With keys and a token of Secrets, which only the pod's group can read, under the Service's names."""
+    rendered = helm.render(EVERYTHING)
+    (secrets,) = [v for v in rendered.pod["spec"]["volumes"] if v["name"] == "api-secrets"]
+
+    assert rendered.environment["POLLER_API"] == "0.0.0.0:4577"
+    assert rendered.environment["POLLER_API_KEYS_FILE"] == "/etc/poller-api/keys.yaml"
+    assert rendered.environment["POLLER_API_TOKEN_FILE"] == "/etc/poller-api/token"
+    assert rendered.environment["POLLER_API_HOSTS"].split(",") == [
+        "poller-esm-poller",
+        "poller-esm-poller.events",
+        "poller-esm-poller.events.svc",
+        "poller-esm-poller.events.svc.cluster.local",
+        "esm.example",
+    ]
+    assert secrets["projected"]["defaultMode"] == 0o440
+    assert [source["secret"]["name"] for source in secrets["projected"]["sources"]] == ["keys", "token"]
+    assert [port["name"] for port in rendered.one("Service")["spec"]["ports"]] == ["metrics", "http"]
 
 
 def test_the_service_has_the_pods_and_not_the_test(helm: Helm) -> None:
@@ -261,7 +277,7 @@ def test_everything_can_be_changed_without_forking_the_chart(helm: Helm) -> None
     assert (spec["priorityClassName"], spec["nodeSelector"]) == ("high", {"disk": "ssd"})
     assert rendered.pod["metadata"]["labels"]["team"] == "a"
     assert rendered.workload["metadata"]["labels"]["owner"] == "b"
-    assert rendered.environment["POLLER_METRICS_SHARDS"] == "off"
+    assert rendered.environment["POLLER_METRICS_SHARDS"] == "false"
     assert "poller-x" in [manifest["metadata"]["name"] for manifest in rendered.manifests]
 
 

@@ -79,12 +79,12 @@ async def test_it_lives_before_it_is_ready() -> None:
         assert [await port.status(path) for path in (*READINESS, "/startupz")] == [503, 503, 503]
 
 
-async def test_it_is_ready_once_every_enabled_mapping_has_begun() -> None:
-    """Not when the file was read, nor for a disabled one."""
+async def test_it_is_ready_once_every_mapping_polls() -> None:
+    """Not when the file was read."""
     async with _served() as port:
         port.show(State.CREATING)
         before = [await port.status(path) for path in READINESS]
-        port.show(State.ENABLED)
+        port.ops.begun()
         after = [await port.status(path) for path in READINESS]
     assert (before, after) == ([503, 503], [200, 200])
 
@@ -101,8 +101,7 @@ async def test_it_has_started_once_the_configuration_is_there() -> None:
 async def test_it_stays_ready_when_things_fail_downstream() -> None:
     """Taking the pod away would help nobody; nor does a mapping that is added later count."""
     async with _served() as port:
-        port.show(State.ENABLED)
-        await port.status("/readyz")
+        port.ops.begun()
         port.meter.problem("PROBLEM: ReceiveMessage on orders: AccessDenied")
         port.show(State.CREATING)
 
@@ -114,6 +113,7 @@ async def test_it_is_not_ready_while_it_drains_but_lives() -> None:
     """What runs must not be killed by its own probe."""
     async with _served() as port:
         port.show(State.ENABLED)
+        port.ops.begun()
         port.drain.request()
 
         assert [await port.status(path) for path in READINESS] == [503, 503]
@@ -172,6 +172,7 @@ async def test_status_shows_states_and_numbers() -> None:
     """For the page, and for scripts."""
     async with _served() as port:
         port.show(State.ENABLED)
+        port.ops.begun()
         async with port.session.get(port.address + "/status") as answer:
             document = await answer.json()
     (mapping,) = document["mappings"]
