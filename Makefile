@@ -54,6 +54,11 @@ fix: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+LOCK := uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet
+
+# The image's two are cut from the first: the same versions, less of them.
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --no-header --quiet --extra dev pyproject.toml -o requirements.lock
+	$(LOCK) --python-version 3.11 --extra dev pyproject.toml -o requirements.lock
+	$(LOCK) --python-version 3.11 --extra functions -c requirements.lock --no-annotate pyproject.toml -o docker/runtime.lock
+	$(LOCK) --python-version 3.11 -c requirements.lock --no-annotate docker/build.in -o docker/build.lock
+	$(LOCK) --python-version 3.12 tests/helm/requirements.in -o tests/helm/requirements.lock

@@ -42,6 +42,10 @@ class Admission(Protocol):
     ServiceException, which clients try again.
     """
 
+    def options(self, mapping: EventSourceMapping) -> None:
+        """Refuse an option that this process, as it was started, cannot obey."""
+        ...
+
     async def function(self, function: Function) -> None:
         """Refuse a function that does not exist."""
         ...
@@ -95,6 +99,7 @@ class MappingOperations:
         now = self._wall()
         _refuse(setting_rules(typed, source, now=now))
         mapping = built_mapping(typed, str(uuid4()))
+        self._admission.options(mapping)
         latest_at = await self._admission.source(mapping, function)
         await self._admission.destination(mapping)
         _refuse(filter_rules(typed, source))
@@ -158,6 +163,7 @@ class MappingOperations:
         function = await self._function(typed["FunctionName"]) if "FunctionName" in changes else None
         _refuse(setting_rules(typed, source, now=self._wall()))
         after = built_mapping(typed, before.uuid)
+        self._admission.options(after)
         if function is not None:
             await self._admission.source(after, function)
         if after.on_failure_destination != before.on_failure_destination:

@@ -29,6 +29,8 @@ def _shared_options(command: Callable[..., None]) -> Callable[..., None]:
             help="Seconds to finish in after SIGTERM. [POLLER_DRAIN_TIMEOUT]",
         ),
         click.option("--byte-budget", help="Bytes of records held at most. [POLLER_BYTE_BUDGET]"),
+        click.option("--ops", help="host:port of health, metrics and status, or off. [POLLER_OPS]"),
+        click.option("--metrics-shards", help="Shards in metrics: true or false. [POLLER_METRICS_SHARDS]"),
         click.option("--log-format", help="json or console. [LOG_FORMAT]"),
         click.option("--log-level", help="debug, info, warning or error. [LOG_LEVEL]"),
     ]
@@ -117,7 +119,7 @@ def demo(*, plain: bool, **flags: str | bool | None) -> None:
 
     moto's server runs in a child process with a queue, a Kinesis stream and a table; three mappings deliver
     what producers write to sample handlers. It ends by itself within 90 seconds: with exit code 0 if every
-    record that was produced was seen by its function. State, pace and drain are the demo's own.
+    record that was produced was seen by its function. State, pace, drain and ports are the demo's own.
     """
     settings = _settings(flags, defaults={"log_format": "console", "log_level": "warning"})
 

@@ -10,6 +10,7 @@ from mappings.file_layer import file_changes, write_changes
 from mappings.files import MappingSet
 from mappings.functions import HandlerFunction
 from mappings.store import MappingStore
+from poller.admission import METRICS_OFF
 from poller.aws import Aws
 from poller.errors import DestinationUnsuitable
 from poller.functions.hosted import HostedFunctions
@@ -32,6 +33,8 @@ class Definitions:
     changed: Callable[[], None]
     """Called when something else is to run from now on."""
     wall: Callable[[], float]
+    metrics: bool
+    """Whether metrics are exported, so that MetricsConfig can be obeyed."""
     allow_removal: bool
 
     async def take_up(self, found: MappingSet) -> None:
@@ -59,6 +62,8 @@ class Definitions:
             place = f"{found.file_of[mapping.uuid]}: {mapping.label}"
             if directory.of_file(mapping.function_name) is None:
                 yield f"{place}: FunctionName {mapping.function_name} is not listed in functions"
+            if mapping.metrics and not self.metrics:
+                yield f"{place}: {METRICS_OFF}"
             try:
                 destination_of(mapping, self.aws)
             except DestinationUnsuitable as error:

@@ -26,6 +26,16 @@ class Clock(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsettled:
+    """What a source did not settle of what it was told."""
+
+    again: Sequence[Record] = ()
+    """Worth another try."""
+    lost: Sequence[Record] = ()
+    """Beyond it: the receipt has expired, so that the source delivers these again by itself."""
+
+
 class Reader(Protocol):
     """An open shard or queue. Used by one poller."""
 
@@ -36,11 +46,10 @@ class Reader(Protocol):
         """
         ...
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:
+    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:
         """Tell the source what is finished and what others may take at once; both may be empty.
 
-        Returns those of `done` that the source failed to settle and that are worth another try. A record that
-        can no longer be settled (its receipt expired) is not returned. A stream has nothing to be told.
+        Returns those of `done` that were not settled. A stream has nothing to be told.
         """
         ...
 

@@ -58,6 +58,13 @@ class Settings:
     """POLLER_FUNCTIONS_ONLY. Whether only functions that the mapping files list may be invoked."""
     allow_removal: bool = False
     """POLLER_ALLOW_REMOVAL. Whether a changed file may remove most of the mappings at once."""
+    ops: Address | None = Address(host="127.0.0.1", port=9464)  # noqa: RUF009  # frozen
+    """POLLER_OPS. Where health, metrics and the status page are, `host:port`; `off` closes it. Default:
+    loopback, because they are open to whoever reaches them; in a pod the chart binds 0.0.0.0."""
+    metrics_shards: bool = True
+    """POLLER_METRICS_SHARDS. Whether the iterator age is exported for each shard, or only the oldest of each
+    mapping. Default: true, because then a stuck shard is named; a mapping of more than a thousand shards
+    exports the oldest in any case."""
     log_format: LogFormat = LogFormat.JSON
     """LOG_FORMAT. `json` or `console`."""
     log_level: str = "info"
@@ -76,11 +83,16 @@ _VARIABLES = {
     "insecure_no_auth": "POLLER_INSECURE_NO_AUTH",
     "functions_only": "POLLER_FUNCTIONS_ONLY",
     "allow_removal": "POLLER_ALLOW_REMOVAL",
+    "ops": "POLLER_OPS",
+    "metrics_shards": "POLLER_METRICS_SHARDS",
     "log_format": "LOG_FORMAT",
     "log_level": "LOG_LEVEL",
 }
-# Kubernetes sets these for a Service named `poller`; they are no settings.
-_SERVICE_LINKS = re.compile(r"POLLER_(SERVICE_(HOST|PORT\w*)|PORT\w*)")
+# Kubernetes sets these for a Service whose name begins with `poller`; they are no settings.
+_SERVICE_LINKS = re.compile(
+    r"POLLER_(\w+_)?(SERVICE_HOST=|SERVICE_PORT(_\w+)?=|PORT=(tcp|udp|sctp)://|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?=).*",
+    re.DOTALL,
+)
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")  # IPv6 without brackets, too
 _LEVELS = ("debug", "info", "warning", "error")
 
@@ -133,8 +145,10 @@ def handler_environment(environ: Mapping[str, str] | None = None) -> Mapping[str
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
     known = set(_VARIABLES.values())
-    for name in sorted(environ):
-        if name.startswith("POLLER_") and name not in known and not _SERVICE_LINKS.fullmatch(name):
+    for name, text in sorted(environ.items()):
+        if name in known or not name.startswith("POLLER_"):
+            continue
+        if not _SERVICE_LINKS.fullmatch(f"{name}={text}"):
             raise StartError(f"{name} is not a setting of this version")
 
 
@@ -177,7 +191,7 @@ def _read_seconds(origin: str, text: str) -> float:
     return seconds
 
 
-def _read_api(origin: str, text: str) -> Address | None:
+def _read_address(origin: str, text: str) -> Address | None:
     if text == "off":
         return None
     try:
@@ -222,13 +236,15 @@ _READERS = {
     "profile": _read_profile,
     "drain_timeout_s": _read_seconds,
     "byte_budget": _read_bytes,
-    "api": _read_api,
+    "api": _read_address,
     "api_keys_file": _read_path,
     "api_token_file": _read_path,
     "api_hosts": _read_hosts,
     "insecure_no_auth": _read_bool,
     "functions_only": _read_bool,
     "allow_removal": _read_bool,
+    "ops": _read_address,
+    "metrics_shards": _read_bool,
     "log_format": _read_log_format,
     "log_level": _read_log_level,
 }

@@ -92,6 +92,7 @@ class ShardSet:
             self._parts.meter.checkpoint_failed("", error)
             return None
         self._starts.update({shard.id: start for shard, start in found.create})
+        self._parts.meter.listed(waiting=found.waiting, ended=found.ended)
         self._vanished = found.vanished
         for shard_id in found.vanished:
             if shard_id in self._pollers:
@@ -117,8 +118,7 @@ class ShardSet:
             lease = await self._leases.take(shard.id, incarnation=incarnation)
             ended = await self._poll(shard, lease)
         except* LeaseLost:
-            self._parts.meter.say(Log.LEASE_LOST, shard=shard.id)
-            self._parts.meter.working(shard=shard.id)  # its problems are no longer ours
+            self._parts.meter.shard_lost(shard.id)
             ended = False
         if ended:
             self._parts.meter.shard_ended(shard.id)
@@ -127,7 +127,7 @@ class ShardSet:
     async def _poll(self, shard: Shard, lease: HeldLease) -> bool:
         # LATEST is asked of the source only once, when the shard was first seen; the lease holds its pin.
         start = self._starts.pop(shard.id, lease.checkpoint)
-        self._parts.meter.say(Log.SHARD_STARTED, shard=shard.id, start=str(start))
+        self._parts.meter.shard_taken(shard.id, start)
         if lease.checkpoint.ended:
             return True  # it was written, and nobody heard so
         poller = Poller(
@@ -155,6 +155,8 @@ class ShardSet:
             await lease.release()
         except StateUnavailable as error:
             self._parts.meter.checkpoint_failed(shard.id, error)
+        else:
+            self._parts.meter.shard_released(shard.id)
 
     def _opened(self, shard: str) -> None:
         self._unopened.discard(shard)

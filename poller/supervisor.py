@@ -81,6 +81,11 @@ class Supervisor:
         return [slot.runner for slot in slots if slot.runner is not None]
 
     @property
+    def stored(self) -> Sequence[StoredMapping]:
+        """The mappings as they were when last looked at."""
+        return self._stored
+
+    @property
     def functions(self) -> Sequence[Function]:
         """What the mappings that run invoke."""
         return [slot.function for slot in self._slots.values()]

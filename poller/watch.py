@@ -39,6 +39,16 @@ class Watch:
         finally:
             del self._waits[number]
 
+    @contextmanager
+    def invoking(self) -> Iterator[None]:
+        """Watch an invocation, and count it while it is under way."""
+        self._meter.counts.invocations += 1
+        try:
+            with self.waiting_for(FUNCTION):
+                yield
+        finally:
+            self._meter.counts.invocations -= 1
+
     async def run(self, drain: Drain) -> None:
         """Look until draining begins."""
         while not drain.requested:
@@ -68,7 +78,7 @@ class WatchedTarget:
 
     async def invoke(self, invocation: Invocation) -> Outcome:
         """Invoke the target."""
-        with self._watch.waiting_for(FUNCTION):
+        with self._watch.invoking():
             return await self._target.invoke(invocation)
 
     async def close(self) -> None:

@@ -31,10 +31,12 @@ from poller.definitions import Definitions
 from poller.errors import StartError, StateRefused
 from poller.functions.hosted import HostedFunctions
 from poller.latest import LatestReaders
+from poller.ops import Ops
 from poller.rules import FAST, Tempo
 from poller.runner import Runner
 from poller.settings import Profile, Settings, handler_environment
 from poller.state import open_state
+from poller.status import views_of
 from poller.supervisor import Supervisor, SupervisorParts
 from poller.surroundings import Surroundings, SystemClock
 from poller.telemetry import Log
@@ -79,6 +81,7 @@ class Worker:
             drain=self.drain,
             budget=ByteBudget(settings.byte_budget, self.drain),
         )
+        self.ops = Ops(self._surroundings, shards=settings.metrics_shards)
         self._tempo = FAST if settings.profile is Profile.TEST else Tempo()
         self._supervisor: Supervisor | None = None
 
@@ -92,9 +95,11 @@ class Worker:
 
         Raises:
             StateRefused: The state store cannot be used.
-            StartError: A function cannot be hosted, or the files do not fit what is stored.
+            StartError: A function cannot be hosted, the files do not fit what is stored, or a port is taken.
         """
         async with AsyncExitStack() as stack:
+            if self._settings.ops is not None:
+                await stack.enter_async_context(self.ops.serving(self._settings.ops))
             state = await stack.enter_async_context(open_state(self._settings.state))
             aws = await stack.enter_async_context(Aws())
             hosted = HostedFunctions(handler_environment())
@@ -119,7 +124,7 @@ class Worker:
                     workshop=workshop,
                     surroundings=self._surroundings,
                     drain_timeout_s=self._drain_timeout_s,
-                    on_ready=self._on_ready,
+                    on_ready=self._now_ready,
                     look_s=self._tempo.look_s,
                     refresh_s=self._tempo.discovery_s,
                     settle_patience_s=self._tempo.settle_patience_s,
@@ -133,13 +138,22 @@ class Worker:
                 store=store,
                 changed=supervisor.changed,
                 wall=self._surroundings.clock.wall,
+                metrics=self._settings.ops is not None,
                 allow_removal=self._settings.allow_removal,
             )
             await _take_up(definitions, self._mapping_set)
-            handlers = self._handlers(store, AwsAdmission(aws, self._surroundings, latest), supervisor)
+            handlers = self._handlers(store, self._admission(aws, latest), supervisor)
             await stack.enter_async_context(serving(self._settings, handlers))
+            self.ops.loaded(lambda: views_of(supervisor.stored, supervisor.runners))
             watcher = FileWatcher(self._paths, definitions.take_up, self._answers)
             return await self._supervise(supervisor, watcher)
+
+    def _now_ready(self, mappings: int) -> None:
+        self.ops.begun()
+        self._on_ready(mappings)
+
+    def _admission(self, aws: Aws, latest: LatestReaders) -> Admission:
+        return AwsAdmission(aws, self._surroundings, latest, metrics=self._settings.ops is not None)
 
     def _handlers(
         self, store: MappingStore, admission: Admission, supervisor: Supervisor

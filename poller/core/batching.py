@@ -21,8 +21,10 @@ class Trigger(StrEnum):
     SHARD_END = "shard_end"
     TUMBLING_WINDOW = "tumbling_window"
     """The tumbling window of its records is over."""
+    BISECT = "bisect"
+    """It is a half of a batch that failed."""
     RETRY = "retry"
-    """It is what was left of another batch: bisected, or cut at a reported failure."""
+    """It is what was left of another batch: cut at a reported failure, or at what was too old."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from mappings.arns import EventSource
 from poller.aws import Aws, server_time, source_errors
 from poller.core.payload import encode_json
 from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
+from poller.interfaces import Unsettled
 
 
 class DynamoDbSource:
@@ -75,9 +76,9 @@ class DynamoDbReader:
         behind = bool(found) and not records
         return Page(records=records, behind=behind, end_of_shard=self._iterator is None)
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:  # noqa: ARG002
+    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:  # noqa: ARG002
         """A stream is told nothing: the checkpoint says what is done."""
-        return ()
+        return Unsettled()
 
     def _wanted(self, record: Mapping[str, Any]) -> bool:
         if self._not_before is None:

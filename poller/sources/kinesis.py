@@ -8,6 +8,7 @@ from poller.aws import NO_ACCOUNT, Aws, server_time, source_errors
 from poller.core.payload import encode_json
 from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
 from poller.errors import PositionExpired
+from poller.interfaces import Unsettled
 
 
 class KinesisSource:
@@ -90,9 +91,9 @@ class KinesisReader:
             source_bytes=sum(len(record["Data"]) for record in answer["Records"]),
         )
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:  # noqa: ARG002
+    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:  # noqa: ARG002
         """A stream is told nothing: the checkpoint says what is done."""
-        return ()
+        return Unsettled()
 
 
 def kinesis_record(record: Mapping[str, Any], source: EventSource, shard: str) -> Record:

@@ -7,6 +7,7 @@ from typing import Any
 from mappings.arns import EventSource
 from poller.aws import Aws, source_errors
 from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
+from poller.interfaces import Unsettled
 from poller.sources.kinesis import KinesisSource, kinesis_record
 
 # An event comes at least every five seconds, with or without records.
@@ -76,9 +77,9 @@ class KinesisFanOutReader:
             end_of_shard=continuation is None,
         )
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:  # noqa: ARG002
+    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:  # noqa: ARG002
         """A stream is told nothing: the checkpoint says what is done."""
-        return ()
+        return Unsettled()
 
     async def _next_event(self) -> Mapping[str, Any] | None:
         """The next event; None where the subscription has ended and another is needed."""

@@ -11,7 +11,7 @@ from poller.core.payload import encode_json
 from poller.core.records import Page, Position, Record, Shard, Topology
 from poller.core.visibility import receive_visibility_s, visibility_problem
 from poller.errors import SourceUnsuitable
-from poller.interfaces import Clock
+from poller.interfaces import Clock, Unsettled
 
 BATCH_ENTRIES = 10  # per ReceiveMessage, DeleteMessageBatch and ChangeMessageVisibilityBatch
 # A long poll is answered within its wait; the rest is for the network (faults 12).
@@ -113,20 +113,22 @@ class SqsReader:
         messages = answer.get("Messages", ())
         return Page(records=[self._record(message, held_until) for message in messages])
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:
-        """Delete what is done; make what is released visible. Returns what was not deleted and may yet be."""
-        failed: list[Record] = []
+    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:
+        """Delete what is done; make what is released visible."""
+        again: list[Record] = []
+        lost: list[Record] = []
         with source_errors(self._source.queue.name):
             for chunk in _chunks(done):
                 answer = await self._settling.delete_message_batch(
                     QueueUrl=self._source.url, Entries=_entries(chunk)
                 )
-                # A sender's fault (an expired receipt) stays one; the message comes again by itself.
-                failed += [chunk[int(f["Id"])] for f in answer.get("Failed", ()) if not f.get("SenderFault")]
+                for failure in answer.get("Failed", ()):
+                    # A sender's fault (an expired receipt) stays one; the message comes again by itself.
+                    (lost if failure.get("SenderFault") else again).append(chunk[int(failure["Id"])])
             for chunk in _chunks(release):
                 shown = [{**entry, "VisibilityTimeout": 0} for entry in _entries(chunk)]
                 await self._settling.change_message_visibility_batch(QueueUrl=self._source.url, Entries=shown)
-        return failed
+        return Unsettled(again=again, lost=lost)
 
     def _record(self, message: Mapping[str, Any], held_until: float) -> Record:
         attributes = message.get("Attributes", {})

@@ -40,6 +40,9 @@ class World:
         self.meanwhile: Callable[[], Any] | None = None
         """Awaited once, while a source is asked."""
 
+    def options(self, mapping: EventSourceMapping) -> None:
+        """It can obey, and nobody is asked."""
+
     async def function(self, function: Function) -> None:
         """Asked for a function."""
         self._answer("function")

@@ -138,7 +138,8 @@ async def test_entries_that_failed_are_given_back_unless_the_sender_is_to_blame(
         page = await reader.receive(10, 0.0)
         unsettled = await reader.settle(page.records, ())
 
-    assert [record.item_identifier for record in unsettled] == ["m0"]
+    assert [record.item_identifier for record in unsettled.again] == ["m0"]
+    assert [record.item_identifier for record in unsettled.lost] == ["m2"]
     assert [entry["ReceiptHandle"] for entry in stub.last("DeleteMessageBatch")["Entries"]] == [
         "r0",
         "r1",

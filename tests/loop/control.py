@@ -29,6 +29,9 @@ FUNCTIONS = {name: UrlFunction(name=name, url=f"http://{name}/") for name in ("f
 class Agreeable:
     """An admission that lets everything in."""
 
+    def options(self, mapping: EventSourceMapping) -> None:
+        """Whatever is asked for can be obeyed."""
+
     async def function(self, function: Function) -> None:
         """It exists."""
 

@@ -9,7 +9,16 @@ from poller.core.leasing import Lease
 from poller.core.outcomes import Outcome
 from poller.core.records import Page, Position, Record, Shard, Topology
 from poller.core.timewindow import WindowState
-from poller.interfaces import Clock, Destination, Invocation, LeaseStore, Reader, Source, Target
+from poller.interfaces import (
+    Clock,
+    Destination,
+    Invocation,
+    LeaseStore,
+    Reader,
+    Source,
+    Target,
+    Unsettled,
+)
 from poller.telemetry import Meter
 from poller.waiting import Drain
 from tests.fakes.events import read_event
@@ -59,7 +68,7 @@ class GatedReader:
         self._gate.check()
         return await self._inner.receive(limit, wait_s)
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:
+    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:
         self._gate.check()
         return await self._inner.settle(done, release)
 
