@@ -72,7 +72,7 @@ async def admission(
         clock=SystemClock(), chance=lambda: 0.0, drain=drain, budget=ByteBudget(1 << 20, drain)
     )
     async with answering(answer, monkeypatch), Aws() as aws:
-        yield AwsAdmission(aws, surroundings, LatestReaders())
+        yield AwsAdmission(aws, surroundings, LatestReaders(), metrics=True)
 
 
 ATTRIBUTES = {"Attributes": {"VisibilityTimeout": "30", "CreatedTimestamp": "1"}}
