@@ -268,10 +268,7 @@ class Poller:
             await self._settler.resolve((), repeated, None)
 
     def _notice_tip(self, page: Page, elapsed_s: float) -> None:
-        """A tumbling window may be over because nothing was read, which no lane is handed anything for.
-
-        And what is caught up has no age.
-        """
+        """A window may be over because nothing was read, which no lane is handed anything for."""
         self._windows.read(page, self._parts.surroundings.clock.wall() - elapsed_s)
         if not page.records and not page.behind and not self._settler.held_bytes:
             self._parts.meter.caught_up(self._shard.id)
