@@ -81,12 +81,12 @@ class AwsAdmission:
         except SourceError:
             pass
 
-    async def source(self, mapping: EventSourceMapping, function: Function) -> float | None:
-        """List the source, and open it where reading is to begin at its tip."""
+    async def source(self, mapping: EventSourceMapping, function: Function, *, making: bool) -> float | None:
+        """List the source, and open it where reading is to begin at its tip of now."""
         clock = self._surroundings.clock
         parts = SourceParts(aws=self._aws, clock=clock, long_poll_s=0.0, timeout_s=known_timeout(function))
         source = make_source(mapping, parts)
-        at_tip = mapping.starting_position is StartingPosition.LATEST and mapping.enabled
+        at_tip = making and mapping.enabled and mapping.starting_position is StartingPosition.LATEST
         with _refusals(mapping.event_source):
             topology = await source.discover()
             # A consumer has one subscription at a time for each shard: it is left to whoever reads.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mappings.arns import FunctionName
 from mappings.directory import FunctionDirectory
 from mappings.errors import InvalidFile
-from mappings.file_layer import file_changes, write_changes
+from mappings.file_layer import file_changes, refuse_taken, write_changes
 from mappings.files import MappingSet
 from mappings.functions import HandlerFunction
 from mappings.store import MappingStore
@@ -51,7 +51,11 @@ class Definitions:
         changes = file_changes(
             await self.files.list(), found, now=self.wall(), allow_removal=self.allow_removal
         )
+        await refuse_taken(self.store, changes)
         await self.hosted.keep(_handlers(found))
+        # A name that is not listed is AWS Lambda's. So none that a mapping has, before or after, is missing
+        # while it is written: somebody may look in between.
+        self.directory.listed = {**self.directory.listed, **found.functions}
         await write_changes(self.store, changes)
         self.directory.listed = found.functions
         self.changed()

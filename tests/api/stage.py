@@ -47,7 +47,7 @@ class World:
         """Asked for a function."""
         self._answer("function")
 
-    async def source(self, mapping: EventSourceMapping, function: Function) -> float | None:
+    async def source(self, mapping: EventSourceMapping, function: Function, *, making: bool) -> float | None:
         """Asked for a source."""
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile is not None:

@@ -35,7 +35,7 @@ class Agreeable:
     async def function(self, function: Function) -> None:
         """It exists."""
 
-    async def source(self, mapping: EventSourceMapping, function: Function) -> float | None:
+    async def source(self, mapping: EventSourceMapping, function: Function, *, making: bool) -> float | None:
         """It exists, and does not tell the time."""
         return None
 
