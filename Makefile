@@ -4,8 +4,10 @@ BIN := $(VENV)/bin
 
 SEEDS ?= 10000
 ROUNDS ?= 100
+EVENTS ?= 1000
+INVOCATIONS ?= 50000
 
-.PHONY: help setup demo test check simulate kill mutants test-slow fix lock
+.PHONY: help setup demo test check simulate kill kill-events bench-host mutants test-slow fix lock
 
 help:
 	@echo "make demo   run the main job on an embedded AWS-compatible server"
@@ -13,6 +15,8 @@ help:
 	@echo "make check  ruff, mypy --strict, import contracts"
 	@echo "make simulate SEEDS=n   the worker in virtual time under n seeded fault plans"
 	@echo "make kill ROUNDS=n      real processes, killed at random moments"
+	@echo "make kill-events EVENTS=n  asynchronous events through a poller that is killed"
+	@echo "make bench-host INVOCATIONS=n  throughput of the function host, and that it leaks nothing"
 	@echo "make mutants            seeded faults in our own code, each caught by the simulation"
 	@echo "make test-slow          iterators that take five minutes to expire, on a real server"
 	@echo "make fix    let ruff repair what it can"
@@ -43,6 +47,12 @@ simulate: setup
 
 kill: setup
 	$(BIN)/python -m tests.kill $(ROUNDS)
+
+kill-events: setup
+	$(BIN)/python -m tests.invoking.killing $(EVENTS)
+
+bench-host: setup
+	$(BIN)/python -m tests.functions.throughput $(INVOCATIONS)
 
 test-slow: setup
 	TEST_SERVERS_SLOW=1 $(BIN)/pytest tests/servers

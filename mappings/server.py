@@ -41,6 +41,11 @@ def default_body_limit(method: str, target: str) -> int:  # noqa: ARG001 - the s
     return BODY_LIMIT_BYTES
 
 
+def always(method: str, target: str) -> bool:  # noqa: ARG001
+    """Count every request."""
+    return True
+
+
 class ApiServer:
     """Serves the API on one address, as an async context manager or from `start` to `close`."""
 
@@ -52,6 +57,7 @@ class ApiServer:
         *,
         allowed_hosts: Iterable[str] = (),
         body_limit: Callable[[str, str], int] = default_body_limit,
+        metered: Callable[[str, str], bool] = always,
         limits: Limits | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -63,6 +69,7 @@ class ApiServer:
             address: Where to listen.
             allowed_hosts: What a Host header may name beside loopback and `address`.
             body_limit: The bytes that the body of a request may have, by method and target.
+            metered: Whether a request counts for its caller's rate, by method and target.
             limits: What one client may take of the server.
             clock: Epoch seconds, for the dates of signatures.
         """
@@ -72,6 +79,7 @@ class ApiServer:
         self._address = address
         self._hosts = known_hosts(address.host, allowed_hosts)
         self._body_limit = body_limit
+        self._metered = metered
         self._limits = limits
         self._clock = clock
         self._rates = Rates(per_second=limits.requests_per_second, burst=limits.burst)
@@ -182,7 +190,8 @@ class ApiServer:
         except MappingError:
             self._rates.take(_REFUSED, now=now)
             raise
-        self._rates.take(caller.id, now=now)
+        if self._metered(received.method, received.target):
+            self._rates.take(caller.id, now=now)
         return caller
 
     def _warn(self) -> None:

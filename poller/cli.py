@@ -128,6 +128,42 @@ def demo(*, plain: bool, **flags: str | bool | None) -> None:
     sys.exit(_run(run_demo, settings, plain))
 
 
+@main.command()
+@click.argument("name", metavar="NAME")
+@click.option("--payload", required=True, metavar="FILE", help="The event, JSON; - for the standard input.")
+@click.option("--qualifier", help="A version or an alias.")
+@click.option("--event", "kind", flag_value="Event", help="Leave it to the queue, and do not wait.")
+@click.option("--dry-run", "kind", flag_value="DryRun", help="Ask whether it could be invoked.")
+@click.option("--tail", is_flag=True, help="Show the last 4 KB of its log.")
+@click.option("--endpoint-url", help="Where the poller's API is. [http://POLLER_API]")
+@click.option("--api-token-file", help="A bearer token to show. [POLLER_API_TOKEN_FILE]")
+def invoke(*, kind: str | None, api_token_file: str | None, **asked: Any) -> None:
+    r"""Invoke a function of a running poller.
+
+    Prints what the function returned to stdout, the status and the log to stderr. The request shows the
+    bearer token, if one is given, or else is signed with the AWS credentials that there are.
+
+    \b
+    Exit codes:
+      0  the function succeeded, or the event was accepted
+      1  the function failed
+      2  bad usage
+      3  the API refused the request
+      4  no answer
+    """
+    settings = _settings({"api_token_file": api_token_file})
+
+    from poller.errors import StartError  # noqa: PLC0415  # heavy
+    from poller.invoking.command import Ask  # noqa: PLC0415
+    from poller.invoking.command import invoke as ask_poller  # noqa: PLC0415
+
+    ask = Ask(function=asked.pop("name"), type=kind or "RequestResponse", **asked)
+    try:
+        sys.exit(ask_poller(ask, settings))
+    except StartError as error:
+        refuse(str(error))
+
+
 def _settings(flags: dict[str, str | bool | None], defaults: dict[str, str] | None = None) -> "Settings":
     from poller.errors import StartError  # noqa: PLC0415  # heavy
     from poller.logs import configure  # noqa: PLC0415

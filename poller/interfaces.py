@@ -4,11 +4,12 @@ Implementations are dumb: they never retry, never batch and never decide. What t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from poller.core.documents import Document
 from poller.core.leasing import Lease
+from poller.core.log_tail import LogTail
 from poller.core.outcomes import Outcome
 from poller.core.records import Page, Position, Record, Shard, Topology
 from poller.core.timewindow import WindowState
@@ -78,6 +79,16 @@ class Invocation:
     """1 for the first delivery of this payload."""
     mapping: str = ""
     """Name of the mapping that asks; for logs and headers."""
+    function_arn: str = ""
+    """What the function is called by who asks; empty for what its target calls it."""
+    version: str = ""
+    """Which version is to run; empty for the one that its target means."""
+    client_context: str = ""
+    """JSON for the handler's context."""
+    tail: LogTail | None = field(default=None, repr=False, compare=False)
+    """Takes what the invocation prints."""
+    by_caller: bool = False
+    """Whether a client waits for the answer, who is refused rather than kept waiting for a slot."""
 
 
 class Target(Protocol):

@@ -54,6 +54,14 @@ class Settings:
     """POLLER_API_HOSTS, separated by commas. What a Host header may name beside loopback and the address."""
     insecure_no_auth: bool = False
     """POLLER_INSECURE_NO_AUTH. Whether the API may listen where others reach it and ask nobody's name."""
+    async_retry_base_s: float | None = None
+    """POLLER_ASYNC_RETRY_BASE, seconds. How long an asynchronous event waits after its first error, and
+    again so much longer after the second. Default: 60, as AWS waits; 0.2 with the profile `test`."""
+    async_queue_events: int = 100_000
+    """POLLER_ASYNC_QUEUE_EVENTS. Asynchronous events that may wait; one more is answered with 429."""
+    async_queue_bytes: int = 1024 * 1024 * 1024
+    """POLLER_ASYNC_QUEUE_BYTES, bytes. What their payloads may take up. Default: 1 GiB, because they stand
+    on the disk and not in memory."""
     functions_only: bool = False
     """POLLER_FUNCTIONS_ONLY. Whether only functions that the mapping files list may be invoked."""
     allow_removal: bool = False
@@ -81,6 +89,9 @@ _VARIABLES = {
     "api_token_file": "POLLER_API_TOKEN_FILE",
     "api_hosts": "POLLER_API_HOSTS",
     "insecure_no_auth": "POLLER_INSECURE_NO_AUTH",
+    "async_retry_base_s": "POLLER_ASYNC_RETRY_BASE",
+    "async_queue_events": "POLLER_ASYNC_QUEUE_EVENTS",
+    "async_queue_bytes": "POLLER_ASYNC_QUEUE_BYTES",
     "functions_only": "POLLER_FUNCTIONS_ONLY",
     "allow_removal": "POLLER_ALLOW_REMOVAL",
     "ops": "POLLER_OPS",
@@ -218,6 +229,12 @@ def _read_bool(origin: str, text: str) -> bool:
     return _one_of(origin, text, ("true", "1", "false", "0")) in {"true", "1"}
 
 
+def _read_count(origin: str, text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1_000_000_000:
+        raise StartError(f"{origin}: {text!r} is not a whole number of at least 1")
+    return int(text)
+
+
 def _read_bytes(origin: str, text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1_048_576:
         raise StartError(f"{origin}: {text!r} is not a whole number of bytes of at least 1048576")
@@ -241,6 +258,9 @@ _READERS = {
     "api_token_file": _read_path,
     "api_hosts": _read_hosts,
     "insecure_no_auth": _read_bool,
+    "async_retry_base_s": _read_seconds,
+    "async_queue_events": _read_count,
+    "async_queue_bytes": _read_bytes,
     "functions_only": _read_bool,
     "allow_removal": _read_bool,
     "ops": _read_address,

@@ -1,4 +1,4 @@
-"""What a POLLER_STATE names: the one place where leases and mappings are kept."""
+"""What a POLLER_STATE names: the one place where all that must survive is kept."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,21 +8,30 @@ from pathlib import Path
 import anyio
 
 from mappings.errors import StoreRefused
+from mappings.event_invoke import EventInvokeConfigStore
 from mappings.store import MappingStore
+from mappings.stores.event_invoke_memory import MemoryEventInvokeConfigStore
+from mappings.stores.event_invoke_sqlite import SCHEMA as EVENT_INVOKE_CONFIGS
+from mappings.stores.event_invoke_sqlite import SqliteEventInvokeConfigStore
 from mappings.stores.memory import MemoryMappingStore
 from mappings.stores.sqlite import SCHEMA as MAPPINGS
 from mappings.stores.sqlite import SqliteMappingStore
 from mappings.stores.sqlite_file import Schema, SqliteFile
 from poller.errors import StateRefused
+from poller.events.memory import MemoryEventQueue
+from poller.events.queue import EventQueue, QueueLimits
+from poller.events.sqlite import INDEX as EVENTS_INDEX
+from poller.events.sqlite import SCHEMA as EVENTS
+from poller.events.sqlite import SqliteEventQueue
 from poller.interfaces import LeaseStore
 from poller.leases.memory import MemoryLeaseStore
 from poller.leases.sqlite import SCHEMA as LEASES
 from poller.leases.sqlite import SqliteLeaseStore
 
 SCHEMA = Schema(
-    version=3,
-    statements=(LEASES, MAPPINGS),
-    migrations={1: ("ALTER TABLE leases ADD COLUMN tumbling_window TEXT",), 2: ()},
+    version=4,
+    statements=(LEASES, MAPPINGS, EVENTS, EVENTS_INDEX, EVENT_INVOKE_CONFIGS),
+    migrations={1: ("ALTER TABLE leases ADD COLUMN tumbling_window TEXT",), 2: (), 3: ()},
 )
 
 
@@ -32,21 +41,33 @@ class State:
 
     leases: LeaseStore
     mappings: MappingStore
+    events: EventQueue
+    event_invoke_configs: EventInvokeConfigStore
 
 
 @asynccontextmanager
-async def open_state(url: str) -> AsyncIterator[State]:
+async def open_state(url: str, queue_limits: QueueLimits | None = None) -> AsyncIterator[State]:
     """Open what a `POLLER_STATE` names, and close it.
 
     Raises:
         StateRefused: It cannot be used as it is.
     """
     if url == "memory://":
-        yield State(leases=MemoryLeaseStore(), mappings=MemoryMappingStore())
+        yield State(
+            leases=MemoryLeaseStore(),
+            mappings=MemoryMappingStore(),
+            events=MemoryEventQueue(queue_limits),
+            event_invoke_configs=MemoryEventInvokeConfigStore(),
+        )
         return
     file = await open_file(Path(url.removeprefix("sqlite:///")))
     try:
-        yield State(leases=SqliteLeaseStore(file), mappings=SqliteMappingStore(file))
+        yield State(
+            leases=SqliteLeaseStore(file),
+            mappings=SqliteMappingStore(file),
+            events=SqliteEventQueue(file, queue_limits),
+            event_invoke_configs=SqliteEventInvokeConfigStore(file),
+        )
     finally:
         with anyio.CancelScope(shield=True):
             await file.close()

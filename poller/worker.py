@@ -5,6 +5,7 @@ import signal
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -29,13 +30,15 @@ from poller.budget import ByteBudget
 from poller.control_plane import serving
 from poller.definitions import Definitions
 from poller.errors import StartError, StateRefused
+from poller.events.queue import QueueLimits
 from poller.functions.hosted import HostedFunctions
+from poller.invoking.service import Invoking, InvokingParts
 from poller.latest import LatestReaders
 from poller.ops import Ops
 from poller.rules import FAST, Tempo
 from poller.runner import Runner
 from poller.settings import Profile, Settings, handler_environment
-from poller.state import open_state
+from poller.state import State, open_state
 from poller.status import views_of
 from poller.supervisor import Supervisor, SupervisorParts
 from poller.surroundings import Surroundings, SystemClock
@@ -82,8 +85,9 @@ class Worker:
             budget=ByteBudget(settings.byte_budget, self.drain),
         )
         self.ops = Ops(self._surroundings, shards=settings.metrics_shards)
-        self._tempo = FAST if settings.profile is Profile.TEST else Tempo()
+        self._tempo = _tempo(settings)
         self._supervisor: Supervisor | None = None
+        self._invoking: Invoking | None = None
 
     @property
     def runners(self) -> Sequence[Runner]:
@@ -100,7 +104,7 @@ class Worker:
         async with AsyncExitStack() as stack:
             if self._settings.ops is not None:
                 await stack.enter_async_context(self.ops.serving(self._settings.ops))
-            state = await stack.enter_async_context(open_state(self._settings.state))
+            state = await stack.enter_async_context(open_state(self._settings.state, self._queue_limits))
             aws = await stack.enter_async_context(Aws())
             hosted = HostedFunctions(handler_environment())
             stack.push_async_callback(hosted.keep, {})
@@ -142,11 +146,12 @@ class Worker:
                 allow_removal=self._settings.allow_removal,
             )
             await _take_up(definitions, self._mapping_set)
+            invoking = self._invoking = self._make_invoking(state, hosted, aws)
             handlers = self._handlers(store, self._admission(aws, latest), supervisor)
-            await stack.enter_async_context(serving(self._settings, handlers))
+            await stack.enter_async_context(serving(self._settings, {**handlers, **invoking.handlers}))
             self.ops.loaded(lambda: views_of(supervisor.stored, supervisor.runners))
             watcher = FileWatcher(self._paths, definitions.take_up, self._answers)
-            return await self._supervise(supervisor, watcher)
+            return await self._supervise(supervisor, watcher, invoking)
 
     def _now_ready(self, mappings: int) -> None:
         self.ops.begun()
@@ -154,6 +159,24 @@ class Worker:
 
     def _admission(self, aws: Aws, latest: LatestReaders) -> Admission:
         return AwsAdmission(aws, self._surroundings, latest, metrics=self._settings.ops is not None)
+
+    @property
+    def _queue_limits(self) -> QueueLimits:
+        settings = self._settings
+        return QueueLimits(events=settings.async_queue_events, payload_bytes=settings.async_queue_bytes)
+
+    def _make_invoking(self, state: State, hosted: HostedFunctions, aws: Aws) -> Invoking:
+        return Invoking(
+            InvokingParts(
+                directory=self._directory,
+                hosted=hosted,
+                aws=aws,
+                events=state.events,
+                configs=state.event_invoke_configs,
+                surroundings=self._surroundings,
+                tempo=self._tempo,
+            )
+        )
 
     def _handlers(
         self, store: MappingStore, admission: Admission, supervisor: Supervisor
@@ -166,19 +189,40 @@ class Worker:
         tags = TagOperations(store, self._directory)
         return {**mapping_handlers(operations, tags), **function_handlers(functions)}
 
-    async def _supervise(self, supervisor: Supervisor, watcher: FileWatcher) -> bool:
-        drained = False
+    async def _supervise(self, supervisor: Supervisor, watcher: FileWatcher, invoking: Invoking) -> bool:
+        drained = invoked = False
         async with anyio.create_task_group() as beside:
             beside.start_soon(watcher.run, self.drain)
-            drained = await supervisor.run()
+            async with anyio.create_task_group() as limit:
+                with anyio.CancelScope() as work:
+                    limit.start_soon(self._limit_drain, work)
+                    async with anyio.create_task_group() as invocations:
+                        invocations.start_soon(invoking.run)
+                        drained = await supervisor.run()
+                invoked = not work.cancelled_caught
+                limit.cancel_scope.cancel()
             beside.cancel_scope.cancel()
-        return drained
+        return drained and invoked
+
+    async def _limit_drain(self, work: anyio.CancelScope) -> None:
+        await self.drain.wait()
+        await anyio.sleep(self._drain_timeout_s())
+        work.cancel()
 
     def _drain_timeout_s(self) -> float:
         if self._settings.drain_timeout_s is not None:
             return self._settings.drain_timeout_s
-        running: Sequence[Function] = () if self._supervisor is None else self._supervisor.functions
+        running: list[Function] = []
+        if self._supervisor is not None and self._invoking is not None:
+            running = [*self._supervisor.functions, *self._invoking.functions]
         return max((function.timeout for function in running), default=0.0) + DRAIN_MARGIN_S
+
+
+def _tempo(settings: Settings) -> Tempo:
+    tempo = FAST if settings.profile is Profile.TEST else Tempo()
+    if settings.async_retry_base_s is None:
+        return tempo
+    return replace(tempo, event_retry_base_s=settings.async_retry_base_s)
 
 
 async def _take_up(definitions: Definitions, mapping_set: MappingSet) -> None:

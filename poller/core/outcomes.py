@@ -30,6 +30,8 @@ class Throttled:
     """Refused for load: the function did not run."""
 
     retry_after_s: float | None = None
+    reserved: bool = False
+    """Whether it was the function's own reserved concurrency that was used up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

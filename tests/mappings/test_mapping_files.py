@@ -285,8 +285,8 @@ def test_a_mapping_is_named_by_what_is_known_of_it(
         (
             {"functions": {"audit": {"handler": "a:b"}}, "mappings": [queue_mapping("audit:live")]},
             (
-                f"mappings[0] ({QUEUE} -> audit:live): FunctionName audit:live has a qualifier, but audit "
-                "is defined in functions, where a function has neither versions nor aliases"
+                f"mappings[0] ({QUEUE} -> audit:live): FunctionName audit:live has a qualifier that the "
+                "function audit in functions does not have; its aliases declare which ones there are"
             ),
         ),
         (
