@@ -252,7 +252,9 @@ class _Slot:
         self.runner: Runner | None = None
         self.problem: str | None = None
         self.stopping = False
-        self.kept_result = NO_RECORDS_PROCESSED
+        # That its function was gone is true no more.
+        gone = stored.last_processing_result == FUNCTION_GONE
+        self.kept_result = FUNCTION_GONE if gone else NO_RECORDS_PROCESSED
 
     @property
     def polling(self) -> bool:
