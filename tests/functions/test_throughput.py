@@ -10,4 +10,5 @@ async def test_many_invocations_leave_nothing_behind(tmp_path: Path) -> None:
     measured = await measure(tmp_path, invocations=1000)
 
     assert list(measured.leaks()) == []
-    assert measured.processes == (2, 2)
+    before, after = measured.processes  # other tests may keep servers of their own
+    assert before == after >= 2
