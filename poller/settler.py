@@ -86,7 +86,8 @@ class Settler:
             await self._settle(done, handled=handled)
             self._frontier.resolve(done)
             self._parts.meter.settled(done, wall=self._parts.surroundings.clock.wall(), handled=handled)
-        if done or self._parts.windows.unsaved:
+        # Whoever is behind a checkpoint that is not durable yet waits for it, too.
+        if self._frontier.movable or self._parts.windows.unsaved or self._saving.locked():
             await self._save_progress()
         self._parts.meter.left(len(left))
         self._hold(-sum(record.size for record in (*done, *left)))

@@ -28,6 +28,11 @@ class Frontier:
         """Records are finished: handled, filtered out or discarded."""
         self._open.difference_update(records)
 
+    @property
+    def movable(self) -> bool:
+        """Whether finished records are to be passed over."""
+        return bool(self._order) and self._order[0] not in self._open
+
     def advance(self) -> str | None:
         """Pass over finished records; the sequence number reached, or None if it has not moved."""
         reached: str | None = None

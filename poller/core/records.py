@@ -6,11 +6,12 @@ from enum import StrEnum
 from typing import Self
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Record:
-    """One message or stream record, already in the shape the function sees.
+    """One message or stream record, already in the shape the function sees. Never changed.
 
-    Records are compared by identity: the same message received twice is two records.
+    Records are compared by identity: the same message received twice is two records. Not frozen, because that
+    makes them three times as dear to make, and they are made by the million.
     """
 
     item_identifier: str

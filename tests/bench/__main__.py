@@ -69,7 +69,7 @@ def _rounds(bench: Bench, rounds: int, workloads: list[Workload], candidates: li
 def _line(run: Run) -> str:
     faults = "" if run.clean else dict(run.account)
     cost = f"{run.cpu_ms_per_1000:8.2f} ms/1000 {run.records_per_s:9.0f}/s"
-    return f"{run.workload:34} {run.candidate:22} {cost} {faults}"
+    return f"{run.workload:34} {run.candidate:24} {cost} {faults}"
 
 
 def _lag(bench: Bench, workload: Workload) -> Run:

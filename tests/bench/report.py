@@ -54,11 +54,11 @@ def rows(runs: Sequence[Run]) -> list[Row]:
 def table(found: Sequence[Row]) -> str:
     """For people."""
     head = (
-        f"{'workload':34} {'candidate':22} {'CPU ms/1000':>11} {'median':>7} {'x floor':>8} "
+        f"{'workload':34} {'candidate':24} {'CPU ms/1000':>11} {'median':>7} {'x floor':>8} "
         f"{'naive/it':>8} {'records/s':>10} {'peak MB':>8}  account"
     )
     lines = [
-        f"{row.workload:34} {row.candidate:22} {row.cpu_ms_per_1000:11.2f} {row.median_cpu_ms_per_1000:7.2f} "
+        f"{row.workload:34} {row.candidate:24} {row.cpu_ms_per_1000:11.2f} {row.median_cpu_ms_per_1000:7.2f} "
         f"{row.to_floor:8.2f} {row.to_naive:8.2f} {row.records_per_s:10.0f} {row.peak_rss_mb:8.0f}  "
         f"{'clean' if row.clean else 'FAULTS'}"
         for row in found

@@ -21,7 +21,7 @@ from tests.bench.workloads import REGION, Workload
 START_LIMIT_S = 60.0
 FINISH_LIMIT_S = 30.0
 LOOK_S = 0.05
-CANDIDATES = ("floor", "service", "aiobotocore", "boto3 threads")
+CANDIDATES = ("floor", "service", "service off the hot path", "aiobotocore", "boto3 threads")
 _MODULES = {"floor": "floor", "aiobotocore": "naive", "boto3 threads": "threads"}
 
 
@@ -219,5 +219,6 @@ class Bench:
         state = self._folder / "state.db"
         for left in self._folder.glob("state.db*"):
             left.unlink()
-        options = ["--state", f"sqlite:///{state}", "--profile", profile]
+        hot_path = "on" if candidate == "service" else "off"
+        options = ["--state", f"sqlite:///{state}", "--profile", profile, "--hot-path", hot_path]
         return ["tests.bench.candidates.service", "run", str(file), *options]
