@@ -1,8 +1,8 @@
 """One AWS session: clients per service and region, hot calls, and what their errors mean."""
 
 import base64
-from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, Self
@@ -221,20 +221,36 @@ def server_time(answer: Mapping[str, Any]) -> float | None:
         return None
 
 
-@contextmanager
-def source_errors(source: str) -> Iterator[None]:
-    """Turn the SDK's errors into ours. Codes decide, never texts.
+class source_errors:  # noqa: N801  # used as a function
+    """Turn the SDK's errors, inside of it, into ours. Codes decide, never texts."""
 
-    Args:
-        source: Name of the queue or stream, for the message.
-    """
-    try:
-        yield
-    except ClientError as error:
-        code = error_code(error)
-        kind = _BY_CODE.get(code, SourceUnavailable)
-        raise kind(f"{error.operation_name} on {source}: {code}") from error
-    except (NoCredentialsError, PartialCredentialsError) as error:
-        raise SourceDenied(f"{source}: no AWS credentials were found") from error
-    except (HTTPClientError, BotoConnectionError, BotoCoreError, aiohttp.ClientError, TimeoutError) as error:
-        raise SourceUnavailable(f"{source}: {type(error).__name__}") from error
+    __slots__ = ("_source",)
+
+    def __init__(self, source: str) -> None:
+        """Make it; `source` names the queue or stream, for the message."""
+        self._source = source
+
+    def __enter__(self) -> None:
+        """Nothing is to be done where nothing fails, which is nearly always."""
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: object) -> None:
+        if error is not None:
+            meaning = source_error(error, self._source)
+            if meaning is not None:
+                raise meaning from error
+
+
+def source_error(error: BaseException, source: str) -> SourceError | None:
+    """What an error of the SDK's means; None for what is no error of a call."""
+    match error:
+        case ClientError():
+            code = error_code(error)
+            return _BY_CODE.get(code, SourceUnavailable)(f"{error.operation_name} on {source}: {code}")
+        case NoCredentialsError() | PartialCredentialsError():
+            return SourceDenied(f"{source}: no AWS credentials were found")
+        case HTTPClientError() | BotoConnectionError() | BotoCoreError():
+            return SourceUnavailable(f"{source}: {type(error).__name__}")
+        case aiohttp.ClientError() | TimeoutError():
+            return SourceUnavailable(f"{source}: {type(error).__name__}")
+        case _:
+            return None

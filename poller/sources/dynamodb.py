@@ -1,7 +1,10 @@
 """DynamoDB Streams: shards, iterators, and the event Lambda makes of a record."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
+
+from msgspec import Raw
 
 from mappings.arns import EventSource
 from poller.aws import Aws, Call, server_time, source_errors
@@ -83,7 +86,7 @@ class DynamoDbReader:
         self._iterator = answer.NextShardIterator
         wanted = [record for record in answer.Records if self._wanted(record)]
         return Page(
-            records=await in_turns(wanted, self._events.record),
+            records=await in_turns(wanted, self._events.records),
             # A page of records that were passed over is no sign of the tip.
             behind=bool(answer.Records) and not wanted,
             end_of_shard=self._iterator is None,
@@ -112,48 +115,65 @@ class DynamoDbEvents:
         self._region = encode_json(stream.region)
         self._origin = b',"eventSourceARN":' + encode_json(stream.arn) + b"}"
 
-    def record(self, record: TableRecord) -> Record:
-        """A change; keys and images are passed on as they are."""
-        change = record.dynamodb
-        number = change.SequenceNumber
-        parts = [
-            b'{"eventID":',
-            record.event_id,
-            b',"eventName":',
-            record.event_name,
-            self._version,
-            record.aws_region if is_given(record.aws_region) else self._region,
-            b',"dynamodb":{"ApproximateCreationDateTime":',
-            repr(change.ApproximateCreationDateTime).encode(),
-            b',"Keys":',
-            change.Keys,
-        ]
-        if is_given(change.NewImage):
-            parts += (b',"NewImage":', change.NewImage)
-        if is_given(change.OldImage):
-            parts += (b',"OldImage":', change.OldImage)
-        parts += (b',"SequenceNumber":"', number.encode(), b'"')
-        if is_given(change.SizeBytes):
-            parts += (b',"SizeBytes":', change.SizeBytes)
-        if is_given(change.StreamViewType):
-            parts += (b',"StreamViewType":', change.StreamViewType)
-        parts += (b"}", _identity(record), self._origin)
-        return Record(
-            item_identifier=number,
-            event=b"".join(parts),
-            arrived_at=change.ApproximateCreationDateTime,
-            order_key=str(change.Keys, "utf-8"),
-            position=number,
-            receipt=number,
-        )
+    def records(self, found: Sequence[TableRecord]) -> list[Record]:
+        """Changes in order; their keys and images are passed on as they are."""
+        made: list[Record] = []
+        for record in found:
+            change = record.dynamodb
+            number = change.SequenceNumber
+            event = b"".join(
+                (
+                    b'{"eventID":',
+                    record.event_id,
+                    b',"eventName":',
+                    record.event_name,
+                    self._version,
+                    record.aws_region or self._region,
+                    b',"dynamodb":{"ApproximateCreationDateTime":',
+                    _time(change.ApproximateCreationDateTime),
+                    b',"Keys":',
+                    change.Keys,
+                    *_member(b',"NewImage":', change.NewImage),
+                    *_member(b',"OldImage":', change.OldImage),
+                    b',"SequenceNumber":"',
+                    number.encode(),
+                    b'"',
+                    *_member(b',"SizeBytes":', change.SizeBytes),
+                    *_member(b',"StreamViewType":', change.StreamViewType),
+                    b"}",
+                    _identity(record.user_identity) if record.user_identity else b"",
+                    self._origin,
+                )
+            )
+            made.append(
+                Record(
+                    item_identifier=number,
+                    event=event,
+                    arrived_at=change.ApproximateCreationDateTime,
+                    order_key=str(change.Keys, "utf-8"),
+                    position=number,
+                    receipt=number,
+                )
+            )
+        return made
 
 
-def _identity(record: TableRecord) -> bytes:
+def _member(name: bytes, value: Raw) -> tuple[bytes, Raw] | tuple[()]:
+    return (name, value) if value and is_given(value) else ()
+
+
+@lru_cache(maxsize=16)
+def _time(epoch: float) -> bytes:
+    """Creation times are whole seconds, so that many changes share one."""
+    return repr(epoch).encode()
+
+
+def _identity(given: Raw) -> bytes:
     """Who deleted an item that had expired; in the event its names begin in lower case."""
-    given = decode_json(bytes(record.user_identity)) if len(record.user_identity) else None
-    if not isinstance(given, dict) or not given:
+    found = decode_json(bytes(given))
+    if not isinstance(found, dict) or not found:
         return b""
-    identity = {"type": given.get("Type"), "principalId": given.get("PrincipalId")}
+    identity = {"type": found.get("Type"), "principalId": found.get("PrincipalId")}
     return b',"userIdentity":' + encode_json(identity)
 
 

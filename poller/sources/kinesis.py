@@ -99,7 +99,7 @@ class KinesisReader:
             answer = read(decode_kinesis_page, await self._get_records(request))
         self._iterator = answer.NextShardIterator
         return Page(
-            records=await in_turns(answer.Records, self._events.record),
+            records=await in_turns(answer.Records, self._events.records),
             behind=bool(answer.MillisBehindLatest),
             end_of_shard=self._iterator is None,
             source_bytes=sum([_data_bytes(record.Data) for record in answer.Records]),
@@ -131,36 +131,48 @@ class KinesisEvents:
         self._before_id = b"}," + encode_json(opening)[1:-2]
         self._behind_id = b'",' + encode_json(origin)[1:]
 
-    def record(self, record: KinesisRecord) -> Record:
-        """A record; key and data are passed on as they are."""
-        number = record.SequenceNumber
-        text = number.encode()
-        event = b"".join(
-            (
-                b'{"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":',
+    def records(self, found: Sequence[KinesisRecord]) -> list[Record]:
+        """Records in order; their keys and data are passed on as they are."""
+        before_id, behind_id = self._before_id, self._behind_id
+        made: list[Record] = []
+        for record in found:
+            number, arrived_at, key = (
+                record.SequenceNumber,
+                record.ApproximateArrivalTimestamp,
                 record.PartitionKey,
-                b',"sequenceNumber":"',
-                text,
-                b'","data":',
-                record.Data,
-                b',"approximateArrivalTimestamp":',
-                repr(round(record.ApproximateArrivalTimestamp, 3)).encode(),
-                b',"encryptionType":%b' % bytes(record.EncryptionType)
-                if is_given(record.EncryptionType)
-                else b"",
-                self._before_id,
-                text,
-                self._behind_id,
             )
-        )
-        return Record(
-            item_identifier=number,
-            event=event,
-            arrived_at=record.ApproximateArrivalTimestamp,
-            order_key=text_of(record.PartitionKey),
-            position=number,
-            receipt=number,
-        )
+            text = number.encode()
+            event = b"".join(
+                (
+                    b'{"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":',
+                    key,
+                    b',"sequenceNumber":"',
+                    text,
+                    b'","data":',
+                    record.Data,
+                    b',"approximateArrivalTimestamp":',
+                    repr(round(arrived_at, 3)).encode(),
+                    _encryption(record.EncryptionType) if record.EncryptionType else b"",
+                    before_id,
+                    text,
+                    behind_id,
+                )
+            )
+            made.append(
+                Record(
+                    item_identifier=number,
+                    event=event,
+                    arrived_at=arrived_at,
+                    order_key=text_of(key),
+                    position=number,
+                    receipt=number,
+                )
+            )
+        return made
+
+
+def _encryption(kind: Raw) -> bytes:
+    return b',"encryptionType":' + bytes(kind) if is_given(kind) else b""
 
 
 def _data_bytes(data: Raw) -> int:

@@ -75,7 +75,7 @@ class KinesisFanOutReader:
         if continuation is not None:
             self._after = Position.after(continuation)
         found = decode_kinesis_records(encode_json(wire_form(event["Records"])))
-        records = await in_turns(found, self._kinesis_events.record)
+        records = await in_turns(found, self._kinesis_events.records)
         return Page(
             records=records,
             behind=bool(event.get("MillisBehindLatest")),

@@ -180,7 +180,7 @@ def test_records_of_kinesis(records: list[dict[str, Any]]) -> None:
     body = encode_json({"Records": records})
     events = KinesisEvents(STREAM, "shard-0")
     ways = (body, _through_the_sdk("kinesis", "GetRecords", body))
-    made = [[events.record(r) for r in read(decode_kinesis_page, way).Records] for way in ways]
+    made = [events.records(read(decode_kinesis_page, way).Records) for way in ways]
 
     _check(made, [_kinesis_event(record) for record in records])
     assert [r.order_key for r in made[0]] == [record["PartitionKey"] for record in records]
@@ -214,7 +214,7 @@ def test_records_of_a_tables_stream(changes: list[dict[str, Any]]) -> None:
     body = encode_json({"Records": changes})
     events = DynamoDbEvents(TABLE)
     ways = (body, _through_the_sdk("dynamodbstreams", "GetRecords", body))
-    made = [[events.record(r) for r in read(decode_table_page, way).Records] for way in ways]
+    made = [events.records(read(decode_table_page, way).Records) for way in ways]
 
     _check(made, [_change_event(change) for change in changes])
 
