@@ -7,7 +7,7 @@ ROUNDS ?= 100
 EVENTS ?= 1000
 INVOCATIONS ?= 50000
 
-.PHONY: help setup demo test check simulate kill kill-events bench-host mutants test-slow fix lock
+.PHONY: help setup demo test check simulate kill kill-events bench-host mutants bench test-slow fix lock
 
 help:
 	@echo "make demo   run the main job on an embedded AWS-compatible server"
@@ -18,6 +18,7 @@ help:
 	@echo "make kill-events EVENTS=n  asynchronous events through a poller that is killed"
 	@echo "make bench-host INVOCATIONS=n  throughput of the function host, and that it leaks nothing"
 	@echo "make mutants            seeded faults in our own code, each caught by the simulation"
+	@echo "make bench              CPU per 1,000 records beside the floor and the naive loops"
 	@echo "make test-slow          iterators that take five minutes to expire, on a real server"
 	@echo "make fix    let ruff repair what it can"
 	@echo "make lock   resolve requirements.lock again (needs uv)"
@@ -59,6 +60,9 @@ test-slow: setup
 
 mutants: setup
 	$(BIN)/python -m tests.simulation.mutation --jobs 2
+
+bench: setup
+	$(BIN)/python -m tests.bench
 
 fix: setup
 	$(BIN)/ruff check --fix .

@@ -31,6 +31,9 @@ def _shared_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--byte-budget", help="Bytes of records held at most. [POLLER_BYTE_BUDGET]"),
         click.option("--ops", help="host:port of health, metrics and status, or off. [POLLER_OPS]"),
         click.option("--metrics-shards", help="Shards in metrics: true or false. [POLLER_METRICS_SHARDS]"),
+        click.option(
+            "--hot-path", help="on, or off: the SDK's own pipeline for every call. [POLLER_HOT_PATH]"
+        ),
         click.option("--log-format", help="json or console. [LOG_FORMAT]"),
         click.option("--log-level", help="debug, info, warning or error. [LOG_LEVEL]"),
     ]

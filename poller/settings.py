@@ -73,6 +73,9 @@ class Settings:
     """POLLER_METRICS_SHARDS. Whether the iterator age is exported for each shard, or only the oldest of each
     mapping. Default: true, because then a stuck shard is named; a mapping of more than a thousand shards
     exports the oldest in any case."""
+    hot_path: bool = True
+    """POLLER_HOT_PATH. `on`, or `off`: every call to AWS goes through the SDK's own pipeline, at several
+    times the cost, should an endpoint turn out to need it."""
     log_format: LogFormat = LogFormat.JSON
     """LOG_FORMAT. `json` or `console`."""
     log_level: str = "info"
@@ -96,6 +99,7 @@ _VARIABLES = {
     "allow_removal": "POLLER_ALLOW_REMOVAL",
     "ops": "POLLER_OPS",
     "metrics_shards": "POLLER_METRICS_SHARDS",
+    "hot_path": "POLLER_HOT_PATH",
     "log_format": "LOG_FORMAT",
     "log_level": "LOG_LEVEL",
 }
@@ -152,6 +156,12 @@ def handler_environment(environ: Mapping[str, str] | None = None) -> Mapping[str
     """What hosted handlers inherit: the environment without the poller's own settings."""
     environ = os.environ if environ is None else environ
     return {name: text for name, text in environ.items() if not name.startswith("POLLER_")}
+
+
+def requests_ca_bundle(environ: Mapping[str, str] | None = None) -> str | None:
+    """Certificate authorities the SDK falls back to, besides its own AWS_CA_BUNDLE."""
+    environ = os.environ if environ is None else environ
+    return environ.get("REQUESTS_CA_BUNDLE")
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
@@ -241,6 +251,10 @@ def _read_bytes(origin: str, text: str) -> int:
     return int(text)
 
 
+def _read_switch(origin: str, text: str) -> bool:
+    return _one_of(origin, text, ("on", "off")) == "on"
+
+
 def _one_of(origin: str, text: str, choices: list[str] | tuple[str, ...]) -> str:
     choice = text.lower()
     if choice not in choices:
@@ -265,6 +279,7 @@ _READERS = {
     "allow_removal": _read_bool,
     "ops": _read_address,
     "metrics_shards": _read_bool,
+    "hot_path": _read_switch,
     "log_format": _read_log_format,
     "log_level": _read_log_level,
 }

@@ -8,7 +8,7 @@ import anyio
 from poller.core.backoff import Backoff
 from poller.core.discards import Discard
 from poller.core.frontier import Frontier
-from poller.core.records import Position, Record
+from poller.core.records import Position, Record, total_size
 from poller.core.timewindow import WindowState
 from poller.core.windows import Windows
 from poller.discarder import Discarder
@@ -56,7 +56,7 @@ class Settler:
 
     def admit(self, records: Sequence[Record]) -> None:
         """Records were read."""
-        self._hold(sum(record.size for record in records))
+        self._hold(total_size(records))
         self._parts.meter.polled(self._parts.shard, records)
         self._frontier.admit(records)
 
@@ -86,10 +86,11 @@ class Settler:
             await self._settle(done, handled=handled)
             self._frontier.resolve(done)
             self._parts.meter.settled(done, wall=self._parts.surroundings.clock.wall(), handled=handled)
-        if done or self._parts.windows.unsaved:
+        # Whoever is behind a checkpoint that is not durable yet waits for it, too.
+        if self._frontier.movable or self._parts.windows.unsaved or self._saving.locked():
             await self._save_progress()
         self._parts.meter.left(len(left))
-        self._hold(-sum(record.size for record in (*done, *left)))
+        self._hold(-total_size(done) - total_size(left))
 
     async def end_shard(self) -> None:
         """Make it durable that the shard is finished."""
@@ -101,7 +102,7 @@ class Settler:
         if not records:
             return
         self._parts.meter.left(len(records))
-        self._hold(-sum(record.size for record in records))
+        self._hold(-total_size(records))
         if self.reader is None:
             return
         try:

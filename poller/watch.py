@@ -1,7 +1,7 @@
 """Notices what takes too long and says what it waits for: an enabled lane never stands still in silence."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from itertools import count
 
 from poller.core.outcomes import Outcome
@@ -29,15 +29,9 @@ class Watch:
         self._numbers = count()
         self._waits: dict[int, tuple[str, float]] = {}
 
-    @contextmanager
-    def waiting_for(self, reason: str) -> Iterator[None]:
+    def waiting_for(self, reason: str) -> AbstractContextManager[None]:
         """Watch what happens inside."""
-        number = next(self._numbers)
-        self._waits[number] = (reason, self._clock.monotonic())
-        try:
-            yield
-        finally:
-            del self._waits[number]
+        return _Wait(self._waits, next(self._numbers), (reason, self._clock.monotonic()))
 
     @contextmanager
     def invoking(self) -> Iterator[None]:
@@ -63,6 +57,23 @@ class Watch:
                 self._meter.problem(_PROBLEM + reason, shard=reason)
             else:
                 self._meter.working(shard=reason)
+
+
+class _Wait:
+    """One wait; not a generator's context, because every batch passes several."""
+
+    __slots__ = ("_number", "_wait", "_waits")
+
+    def __init__(self, waits: dict[int, tuple[str, float]], number: int, wait: tuple[str, float]) -> None:
+        self._waits = waits
+        self._number = number
+        self._wait = wait
+
+    def __enter__(self) -> None:
+        self._waits[self._number] = self._wait
+
+    def __exit__(self, *details: object) -> None:
+        del self._waits[self._number]
 
 
 class WatchedTarget:

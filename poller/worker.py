@@ -105,7 +105,7 @@ class Worker:
             if self._settings.ops is not None:
                 await stack.enter_async_context(self.ops.serving(self._settings.ops))
             state = await stack.enter_async_context(open_state(self._settings.state, self._queue_limits))
-            aws = await stack.enter_async_context(Aws())
+            aws = await stack.enter_async_context(Aws(hot_path=self._settings.hot_path))
             hosted = HostedFunctions(handler_environment())
             stack.push_async_callback(hosted.keep, {})
             files = MemoryMappingStore()

@@ -86,7 +86,7 @@ class QueueRetry:
 
     def admit(self, batch: Batch, now: Now) -> Admission:
         """A message that somebody else may hold by now is not delivered late (semantics 2.10.3)."""
-        held = tuple(r for r in batch.records if r.held_until is None or r.held_until > now.monotonic)
+        held = tuple([r for r in batch.records if r.held_until is None or r.held_until > now.monotonic])
         if len(held) == len(batch.records):
             return Admission(deliver=batch)
         left = tuple(r for r in batch.records if r not in held)

@@ -162,6 +162,8 @@ def test_a_valid_file_is_said_to_be_valid(folder: Path) -> None:
         (["--profile", "fast"], {}, "--profile: 'fast' is not one of default, test"),
         (["--drain-timeout", "soon"], {}, "--drain-timeout: 'soon'"),
         (["--byte-budget", "10"], {}, "--byte-budget: '10'"),
+        (["--hot-path", "maybe"], {}, "--hot-path: 'maybe' is not one of on, off"),
+        ([], {"POLLER_HOT_PATH": "1"}, "POLLER_HOT_PATH: '1' is not one of on, off"),
         (["--log-level", "loud"], {}, "--log-level: 'loud'"),
         ([], {"LOG_FORMAT": "xml"}, "LOG_FORMAT: 'xml'"),
         ([], {"POLLER_BATCH": "1"}, "POLLER_BATCH is not a setting"),
