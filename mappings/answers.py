@@ -12,7 +12,7 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One HTTP response; the server adds a fresh `x-amzn-RequestId`."""
+    """One HTTP response; the server adds a fresh `x-amzn-RequestId` where it has none."""
 
     status: int
     body: bytes = b""
@@ -30,7 +30,7 @@ def error_answer(error: MappingError) -> Answer:
 def all_headers(answer: Answer, request_id: str) -> dict[str, str]:
     """Return the headers of an answer with those that every answer has."""
     # aiohttp would name itself, its version and Python's.
-    return {**answer.headers, "x-amzn-RequestId": request_id, "Server": "esm-poller"}
+    return {"x-amzn-RequestId": request_id, **answer.headers, "Server": "esm-poller"}
 
 
 def closing_bytes(answer: Answer, request_id: str) -> bytes:

@@ -33,5 +33,6 @@ def json_answer(call: Call, document: Mapping[str, object] | None) -> Answer:
     """Return what an operation that succeeded answers with; None where it says nothing."""
     if document is None:
         return Answer(status=call.status)
-    body = json.dumps(document, ensure_ascii=False).encode()
+    # The name of a mapping file need not be Unicode.
+    body = json.dumps(document, ensure_ascii=False).encode(errors="replace")
     return Answer(status=call.status, body=body, headers={"Content-Type": JSON})

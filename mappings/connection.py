@@ -109,7 +109,7 @@ class Connection(web.RequestHandler):
         self._phase = Phase.ANSWERING
 
     def answered(self) -> None:
-        """The next request may come."""
+        """The next request may come, where the last one was read to its end."""
         if self._phase is Phase.ANSWERING:
             self._expect_request()
 

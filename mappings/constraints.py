@@ -53,14 +53,27 @@ def _check(name: str, value: object, path: Path) -> Iterator[Violation]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer that no float holds
+        return False
+
+
+def _is_text(value: object) -> bool:
+    """Whether a value can be written again: JSON can escape half of a surrogate pair, UTF-8 cannot."""
+    try:
+        return isinstance(value, str) and bool(value.encode() or True)
+    except UnicodeEncodeError:
+        return False
 
 
 _TYPES: dict[str, Callable[[object], bool]] = {
     "structure": lambda value: isinstance(value, Mapping),
     "map": lambda value: isinstance(value, Mapping),
     "list": lambda value: isinstance(value, list | tuple),
-    "string": lambda value: isinstance(value, str),
+    "string": _is_text,
     "boolean": lambda value: isinstance(value, bool),
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
     "long": lambda value: isinstance(value, int) and not isinstance(value, bool),

@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mappings.arns import FunctionName
-from mappings.functions import Function, LambdaFunction
-
-LATEST = "$LATEST"
+from mappings.functions import Function, LambdaFunction, version_of
 
 
 @dataclass(slots=True)
@@ -31,8 +29,7 @@ class FunctionDirectory:
         name = FunctionName.parse(function_name)
         entry = self._entry(name)
         if entry is not None:
-            # A listed function has no other version, and no alias.
-            return entry if name.qualifier in {None, LATEST} else None
+            return None if version_of(entry, name.qualifier) is None else entry
         return None if self.functions_only else LambdaFunction(name=function_name, function=name)
 
     def _entry(self, name: FunctionName) -> Function | None:

@@ -7,7 +7,8 @@ MappingError                        one request refused; carries the field
 ├─ UnknownOperationException        404  no operation that is served
 ├─ ResourceConflictException        409  the mapping exists already
 ├─ ResourceInUseException           400  the mapping is in a transitional State
-├─ ResourceNotFoundException        404  no such mapping
+├─ ResourceNotFoundException        404  no such mapping or function
+├─ InvalidRequestContentException   400  the payload or client context of an invocation cannot be read
 ├─ MalformedHttpRequestException    400  not HTTP as it is spoken here
 ├─ MissingAuthenticationTokenException  403  no Authorization header
 ├─ IncompleteSignatureException     403  an Authorization header that does not say or sign what it must
@@ -211,6 +212,10 @@ class AccessDeniedException(MappingError):
 class RequestTimeoutException(MappingError):
     status = 408
     type = None
+
+
+class InvalidRequestContentException(MappingError):
+    status = 400
 
 
 class RequestTooLargeException(MappingError):

@@ -50,15 +50,19 @@ def file_changes(
     )
 
 
-async def write_changes(store: MappingStore, changes: FileChanges) -> None:
-    """Write what was compared.
-
-    Raises InvalidFile, with nothing written, where a mapping was made through the API already.
-    """
+async def refuse_taken(store: MappingStore, changes: FileChanges) -> None:
+    """Raise InvalidFile where a mapping was made through the API already."""
     known = {each.mapping.link: each for each in await store.list() if each.file is None}
     taken = [each for each in changes.added if each.mapping.link in known]
     if taken:
         raise InvalidFile(_taken(each, known[each.mapping.link].uuid) for each in taken)
+
+
+async def write_changes(store: MappingStore, changes: FileChanges) -> None:
+    """Write what was compared, and not refused.
+
+    Raises InvalidFile where a client was faster, and made one of these mappings meanwhile.
+    """
     for stored in changes.added:
         try:
             await store.add(stored)

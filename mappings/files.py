@@ -227,6 +227,6 @@ def _qualifier_problems(mapping: EventSourceMapping, functions: Mapping[str, Fun
     if FunctionDirectory(functions).of_file(mapping.function_name) is None:
         name = FunctionName.parse(mapping.function_name)
         yield (
-            f"FunctionName {name.qualified_name} has a qualifier, but {name.name} is defined in functions, "
-            "where a function has neither versions nor aliases"
+            f"FunctionName {name.qualified_name} has a qualifier that the function {name.name} in functions "
+            "does not have; its aliases declare which ones there are"
         )

@@ -8,15 +8,10 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from mappings.arns import FunctionName
-from mappings.directory import LATEST, FunctionDirectory
+from mappings.directory import FunctionDirectory
 from mappings.errors import ResourceNotFoundException
-from mappings.functions import Function, HandlerFunction, known_timeout
-
-# A function of ours belongs to no account; emulators write the same.
-NO_ACCOUNT = "000000000000"
-DEFAULT_REGION = "us-east-1"
-PARTITION = "aws"
+from mappings.functions import Function, HandlerFunction, LambdaFunction, known_timeout
+from mappings.resolution import NO_ACCOUNT, PARTITION, Asked, Resolved, resolve
 
 
 class FunctionOperations:
@@ -27,29 +22,35 @@ class FunctionOperations:
         self._directory = directory
         self._last_modified = _iso(started_at)
 
-    def get_configuration(
-        self, function_name: str, qualifier: str | None, region: str | None
-    ) -> dict[str, object]:
+    def get_configuration(self, parameters: Mapping[str, object], region: str | None) -> dict[str, object]:
         """GetFunctionConfiguration; `region` is the caller's."""
-        name = FunctionName.parse(function_name)
-        asked = qualifier or name.qualifier
-        arn = name.arn(region=region or DEFAULT_REGION, account=NO_ACCOUNT, partition=PARTITION)
-        whole = f"{arn}:{asked}" if asked and name.qualifier is None else arn
-        function = self._directory.listed.get(name.name)
-        if function is None or asked not in {None, LATEST}:
-            raise ResourceNotFoundException(f"Function not found: {whole}")
-        return {**self._common(function, whole), **_runtime(function)}
+        found = self._found(parameters, region)
+        return {**self._common(found), **_runtime(found.function)}
 
-    def get(self, function_name: str, qualifier: str | None, region: str | None) -> dict[str, object]:
+    def get(self, parameters: Mapping[str, object], region: str | None) -> dict[str, object]:
         """GetFunction: the configuration, and that its code is not to be fetched from here."""
-        configuration = self.get_configuration(function_name, qualifier, region)
-        return {"Configuration": configuration, "Code": {"RepositoryType": "S3"}, "Tags": {}}
+        found = self._found(parameters, region)
+        configuration = {**self._common(found), **_runtime(found.function)}
+        return {
+            "Configuration": configuration,
+            "Code": {"RepositoryType": "S3"},
+            "Tags": {},
+            **_concurrency(found.function),
+        }
 
-    def _common(self, function: Function, arn: str) -> dict[str, object]:
+    def _found(self, parameters: Mapping[str, object], region: str | None) -> Resolved:
+        asked = Asked.of(parameters, region)
+        found = resolve(asked, self._directory.listed)
+        if found is None:
+            raise ResourceNotFoundException(f"Function not found: {asked.arn}")
+        return found
+
+    def _common(self, found: Resolved) -> dict[str, object]:
+        function = found.function
         digest = hashlib.sha256(repr(function).encode()).hexdigest()
         return {
             "FunctionName": function.name,
-            "FunctionArn": arn,
+            "FunctionArn": found.arn,
             "Role": f"arn:{PARTITION}:iam::{NO_ACCOUNT}:role/poller",
             "CodeSize": 0,
             "Description": "",
@@ -58,14 +59,27 @@ class FunctionOperations:
             "MemorySize": 128,
             "LastModified": self._last_modified,
             "CodeSha256": digest,
-            "Version": LATEST,
+            "Version": found.version,
             "TracingConfig": {"Mode": "PassThrough"},
             "RevisionId": f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}",
             "State": "Active",
             "LastUpdateStatus": "Successful",
             "Architectures": ["x86_64"],
             "EphemeralStorage": {"Size": 512},
+            **_dead_letter(function),
         }
+
+
+def _concurrency(function: Function) -> Mapping[str, object]:
+    if isinstance(function, LambdaFunction) or function.concurrency is None:
+        return {}
+    return {"Concurrency": {"ReservedConcurrentExecutions": function.concurrency}}
+
+
+def _dead_letter(function: Function) -> Mapping[str, object]:
+    if isinstance(function, LambdaFunction) or function.dead_letter is None:
+        return {}
+    return {"DeadLetterConfig": {"TargetArn": function.dead_letter}}
 
 
 def _runtime(function: Function) -> Mapping[str, object]:

@@ -7,6 +7,7 @@ from mappings.answers import Answer
 from mappings.api import Handler, json_answer
 from mappings.auth import Caller
 from mappings.calls import Call
+from mappings.event_invoke_operations import EventInvokeOperations
 from mappings.function_operations import FunctionOperations
 from mappings.listing import Listing
 from mappings.operations import MappingOperations
@@ -38,19 +39,37 @@ def mapping_handlers(mappings: MappingOperations, tags: TagOperations) -> Mappin
 
 def function_handlers(functions: FunctionOperations) -> Mapping[str, Handler]:
     """Return the handlers of the operations that tell of functions."""
-
-    def telling(tell: Callable[[str, str | None, str | None], dict[str, object]]) -> Handler:
-        async def handle(call: Call, caller: Caller) -> Answer:
-            given = call.parameters
-            qualifier = cast("str | None", given.get("Qualifier"))
-            return json_answer(call, tell(_text(given, "FunctionName"), qualifier, caller.region))
-
-        return handle
-
     return {
-        "GetFunction": telling(functions.get),
-        "GetFunctionConfiguration": telling(functions.get_configuration),
+        "GetFunction": _answering_in_region(functions.get),
+        "GetFunctionConfiguration": _answering_in_region(functions.get_configuration),
     }
+
+
+def event_invoke_handlers(configs: EventInvokeOperations) -> Mapping[str, Handler]:
+    """Return the handlers of the operations on how functions are invoked asynchronously."""
+    return {
+        "PutFunctionEventInvokeConfig": _awaiting_in_region(configs.put),
+        "UpdateFunctionEventInvokeConfig": _awaiting_in_region(configs.update),
+        "GetFunctionEventInvokeConfig": _awaiting_in_region(configs.get),
+        "DeleteFunctionEventInvokeConfig": _awaiting_in_region(configs.delete),
+        "ListFunctionEventInvokeConfigs": _awaiting_in_region(configs.list),
+    }
+
+
+def _answering_in_region(tell: Callable[[Parameters, str | None], dict[str, object]]) -> Handler:
+    async def handle(call: Call, caller: Caller) -> Answer:
+        return json_answer(call, tell(call.parameters, caller.region))
+
+    return handle
+
+
+def _awaiting_in_region(
+    done: Callable[[Parameters, str | None], Awaitable[dict[str, object] | None]],
+) -> Handler:
+    async def handle(call: Call, caller: Caller) -> Answer:
+        return json_answer(call, await done(call.parameters, caller.region))
+
+    return handle
 
 
 def _answering(done: Done) -> Handler:

@@ -97,13 +97,11 @@ LIMITS: Mapping[SourceType, SourceLimits] = {
 
 NOT_YET: dict[str, str] = {
     "KMSKeyArn": "KMSKeyArn is not supported yet",
-    "MetricsConfig": "MetricsConfig is not supported yet",
 }
 
 # What a request may say of a field without asking for anything; NOT_YET lets these values pass.
 NEUTRAL: Mapping[str, tuple[object, ...]] = {
     "KMSKeyArn": ("",),
-    "MetricsConfig": ({}, {"Metrics": []}),
 }
 
 

@@ -63,7 +63,7 @@ class Listing:
         try:
             created_at, uuid, filters = json.loads(base64.urlsafe_b64decode(marker.encode()))
             after = float(created_at), str(uuid)
-        except (ValueError, TypeError, RecursionError):
+        except (ValueError, TypeError, OverflowError, RecursionError):
             raise InvalidParameterValueException("Invalid Marker", field="Marker") from None
         if filters != self._filters():
             raise InvalidParameterValueException("The Marker belongs to other filters", field="Marker")

@@ -6,8 +6,6 @@ from functools import partial
 from typing import Protocol, TypeVar
 from uuid import uuid4
 
-import anyio
-
 from mappings.arns import EventSource, FunctionName
 from mappings.directory import FunctionDirectory
 from mappings.errors import (
@@ -42,13 +40,18 @@ class Admission(Protocol):
     ServiceException, which clients try again.
     """
 
+    def options(self, mapping: EventSourceMapping) -> None:
+        """Refuse an option that this process, as it was started, cannot obey."""
+        ...
+
     async def function(self, function: Function) -> None:
         """Refuse a function that does not exist."""
         ...
 
-    async def source(self, mapping: EventSourceMapping, function: Function) -> float | None:
+    async def source(self, mapping: EventSourceMapping, function: Function, *, making: bool) -> float | None:
         """Refuse a source that does not exist, denies access, or does not fit the function's timeout.
 
+        `making` says that LATEST is now; for a mapping that exists it is what it was when that was made.
         Returns the source's clock in epoch seconds, None where it does not tell.
         """
         ...
@@ -84,8 +87,6 @@ class MappingOperations:
         self._admission = admission
         self._wall = wall
         self._changed = changed
-        # Between the look for a second mapping of the same source and function and the write of the first.
-        self._writing = anyio.Lock()
 
     async def create(self, request: Mapping[str, object]) -> dict[str, object]:
         """CreateEventSourceMapping; the request keeps its declared constraints."""
@@ -95,7 +96,8 @@ class MappingOperations:
         now = self._wall()
         _refuse(setting_rules(typed, source, now=now))
         mapping = built_mapping(typed, str(uuid4()))
-        latest_at = await self._admission.source(mapping, function)
+        self._admission.options(mapping)
+        latest_at = await self._admission.source(mapping, function, making=True)
         await self._admission.destination(mapping)
         _refuse(filter_rules(typed, source))
         action = Action.CREATE if mapping.enabled else Action.CREATE_DISABLED
@@ -158,8 +160,9 @@ class MappingOperations:
         function = await self._function(typed["FunctionName"]) if "FunctionName" in changes else None
         _refuse(setting_rules(typed, source, now=self._wall()))
         after = built_mapping(typed, before.uuid)
+        self._admission.options(after)
         if function is not None:
-            await self._admission.source(after, function)
+            await self._admission.source(after, function, making=False)
         if after.on_failure_destination != before.on_failure_destination:
             await self._admission.destination(after)
         _refuse(filter_rules(typed, source))
@@ -178,8 +181,7 @@ class MappingOperations:
 
     async def _write(self, mapping: EventSourceMapping, write: Callable[[], Awaitable[Written]]) -> Written:
         try:
-            async with self._writing:
-                written = await write()
+            written = await write()
         except AlreadyMapped as error:
             raise _conflict(mapping, error.uuid) from error
         self._changed()

@@ -54,8 +54,8 @@ def _version(path: Path) -> tuple[int, ...] | None:
         found = path.stat()
     except OSError:
         return None
-    # The mode counts: a file that was refused for its mode is read again once that is mended.
-    return (found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size, found.st_mode)
+    # The time of the last change of the inode tells also of a mode that was mended.
+    return (found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size)
 
 
 def _checked(path: Path, read: Callable[[Path], Secrets]) -> Secrets:

@@ -41,6 +41,11 @@ def default_body_limit(method: str, target: str) -> int:  # noqa: ARG001 - the s
     return BODY_LIMIT_BYTES
 
 
+def always(method: str, target: str) -> bool:  # noqa: ARG001
+    """Count every request."""
+    return True
+
+
 class ApiServer:
     """Serves the API on one address, as an async context manager or from `start` to `close`."""
 
@@ -52,6 +57,7 @@ class ApiServer:
         *,
         allowed_hosts: Iterable[str] = (),
         body_limit: Callable[[str, str], int] = default_body_limit,
+        metered: Callable[[str, str], bool] = always,
         limits: Limits | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -63,6 +69,7 @@ class ApiServer:
             address: Where to listen.
             allowed_hosts: What a Host header may name beside loopback and `address`.
             body_limit: The bytes that the body of a request may have, by method and target.
+            metered: Whether a request counts for its caller's rate, by method and target.
             limits: What one client may take of the server.
             clock: Epoch seconds, for the dates of signatures.
         """
@@ -72,6 +79,7 @@ class ApiServer:
         self._address = address
         self._hosts = known_hosts(address.host, allowed_hosts)
         self._body_limit = body_limit
+        self._metered = metered
         self._limits = limits
         self._clock = clock
         self._rates = Rates(per_second=limits.requests_per_second, burst=limits.burst)
@@ -126,28 +134,36 @@ class ApiServer:
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = request.protocol
         assert isinstance(connection, Connection)
-        answer = await self._answer(request, connection)
-        headers = all_headers(answer, _request_id())
-        response = web.Response(status=answer.status, body=answer.body, headers=headers)
-        if not request.content.is_eof():
-            response.force_close()
-        # Sent here and not by aiohttp, which would wait for a client that reads nothing.
+        try:
+            response = await self._response(request, connection)
+            await self._send(response, request, connection)
+        except ConnectionError:
+            # The client has gone: aiohttp finds that nobody takes an answer, and ends the connection.
+            return web.Response()
+        connection.answered()
+        return response
+
+    async def _response(self, request: web.BaseRequest, connection: Connection) -> web.Response:
+        try:
+            received = await self._received(request, connection.head_received())
+        except MappingError as error:
+            response = _response(error_answer(error))
+            response.force_close()  # the rest of the request may still be on its way
+            return response
+        connection.request_received()
+        return _response(await self._answer(received))
+
+    async def _send(self, response: web.Response, request: web.BaseRequest, connection: Connection) -> None:
+        """Send an answer: aiohttp would wait for ever for a client that reads nothing."""
         with anyio.move_on_after(self._limits.write_s) as scope:
             await response.prepare(request)
             await response.write_eof()
         if scope.cancelled_caught:
             connection.abort()
-        connection.answered()
-        return response
+        elif response.status == RequestTimeoutException.status:
+            connection.force_close()  # it has had its time
 
-    async def _answer(self, request: web.BaseRequest, connection: Connection) -> Answer:
-        try:
-            received = await self._received(request, connection.head_received())
-        except MappingError as error:
-            return error_answer(error)
-        finally:
-            if request.content.is_eof():
-                connection.request_received()
+    async def _answer(self, received: ReceivedRequest) -> Answer:
         try:
             return await self._handler(received, self._caller(received))
         except MappingError as error:
@@ -174,7 +190,8 @@ class ApiServer:
         except MappingError:
             self._rates.take(_REFUSED, now=now)
             raise
-        self._rates.take(caller.id, now=now)
+        if self._metered(received.method, received.target):
+            self._rates.take(caller.id, now=now)
         return caller
 
     def _warn(self) -> None:
@@ -205,6 +222,10 @@ async def _body(request: web.BaseRequest, limit: int, deadline: float) -> bytes:
 
 def _too_large(limit: int) -> RequestTooLargeException:
     return RequestTooLargeException(f"Request must be smaller than {limit} bytes")
+
+
+def _response(answer: Answer) -> web.Response:
+    return web.Response(status=answer.status, body=answer.body, headers=all_headers(answer, _request_id()))
 
 
 def _request_id() -> str:

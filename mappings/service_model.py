@@ -71,3 +71,9 @@ def operations() -> Mapping[str, Operation]:
 def members(name: str) -> Mapping[str, str]:
     """Return the members of a structure, each with the name of its shape."""
     return {member: reference["shape"] for member, reference in shape(name)["members"].items()}
+
+
+def error_message_member(code: str) -> str:
+    """Return how an error spells the member that holds its message."""
+    declared = _model()["shapes"].get(code)
+    return "Message" if declared is not None and "Message" in declared.get("members", {}) else "message"

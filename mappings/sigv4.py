@@ -71,7 +71,7 @@ class SigV4:
         _check_window(claim, now)
         if request.method not in READING_METHODS:
             _check_role(key)
-            self._use(claim, now)
+            self._use(claim, _call(request), now)
         read_only = key.role is Role.READ_ONLY
         return Caller(id=caller_id(key.id, "key"), region=claim.region, read_only=read_only)
 
@@ -82,12 +82,11 @@ class SigV4:
             raise InvalidSignatureException(_WRONG)
         return key
 
-    def _use(self, claim: "_Claim", now: float) -> None:
-        if claim.signature in self._used:
-            raise InvalidSignatureException("This signature was used already: sign the request again.")
-        if not self._used.has_room(now):
+    def _use(self, claim: "_Claim", call: str, now: float) -> None:
+        if not self._used.has_room(claim.signature, now=now):
             raise TooManyRequestsException("Rate exceeded", retry_after_s=WINDOW_S)
-        self._used.add(claim.signature, until=claim.signed_at + WINDOW_S)
+        if not self._used.use(claim.signature, call, now=now, until=claim.signed_at + WINDOW_S):
+            raise InvalidSignatureException("This signature was used already: sign the request again.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +185,12 @@ def _check_target(request: ReceivedRequest) -> None:
     plain = _TARGET.fullmatch(request.target) and request.path == normalize_url_path(request.path)
     if not plain or request.method != request.method.upper():
         raise IncompleteSignatureException("The method or the path is not in normal form.")
+
+
+def _call(request: ReceivedRequest) -> str:
+    """Return what SDKs number their calls and attempts with, or nothing."""
+    calls = request.values("amz-sdk-invocation-id")
+    return " ".join([*calls, *request.values("amz-sdk-request")]) if calls else ""
 
 
 def _body_hash(request: ReceivedRequest) -> str:

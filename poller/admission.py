@@ -29,6 +29,7 @@ from poller.latest import LatestReaders
 from poller.sources import SourceParts, make_source
 from poller.surroundings import Surroundings
 
+METRICS_OFF = "MetricsConfig needs the ops port, which POLLER_OPS has off"
 NO_FUNCTION = "Function does not exist"
 NO_QUEUE = (
     "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. "
@@ -45,11 +46,24 @@ _DESTINATION_CALLS = {"sqs": "SendMessage on SQS", "sns": "Publish on SNS", "s3"
 class AwsAdmission:
     """Asks AWS, or what stands in for it, with the poller's own credentials."""
 
-    def __init__(self, aws: Aws, surroundings: Surroundings, latest: LatestReaders) -> None:
-        """Ask through a session; readers opened at LATEST are kept in `latest` for who runs the mapping."""
+    def __init__(self, aws: Aws, surroundings: Surroundings, latest: LatestReaders, *, metrics: bool) -> None:
+        """Ask through a session.
+
+        Args:
+            aws: The session.
+            surroundings: The process.
+            latest: Keeps readers opened at LATEST for who runs the mapping.
+            metrics: Whether metrics are exported, so that MetricsConfig can be obeyed.
+        """
+        self._metrics = metrics
         self._aws = aws
         self._surroundings = surroundings
         self._latest = latest
+
+    def options(self, mapping: EventSourceMapping) -> None:
+        """Refuse metrics that nobody could read."""
+        if mapping.metrics and not self._metrics:
+            raise InvalidParameterValueException(METRICS_OFF, field="MetricsConfig")
 
     async def function(self, function: Function) -> None:
         """Ask Lambda for a function of its own. What cannot be asked is believed: the poller tells later."""
@@ -67,12 +81,12 @@ class AwsAdmission:
         except SourceError:
             pass
 
-    async def source(self, mapping: EventSourceMapping, function: Function) -> float | None:
-        """List the source, and open it where reading is to begin at its tip."""
+    async def source(self, mapping: EventSourceMapping, function: Function, *, making: bool) -> float | None:
+        """List the source, and open it where reading is to begin at its tip of now."""
         clock = self._surroundings.clock
         parts = SourceParts(aws=self._aws, clock=clock, long_poll_s=0.0, timeout_s=known_timeout(function))
         source = make_source(mapping, parts)
-        at_tip = mapping.starting_position is StartingPosition.LATEST and mapping.enabled
+        at_tip = making and mapping.enabled and mapping.starting_position is StartingPosition.LATEST
         with _refusals(mapping.event_source):
             topology = await source.discover()
             # A consumer has one subscription at a time for each shard: it is left to whoever reads.

@@ -1,14 +1,17 @@
-"""One AWS session: clients per service and region, and what their errors mean."""
+"""One AWS session: clients per service and region, hot calls, and what their errors mean."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+import base64
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import aiohttp
 import anyio
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
+from botocore import xform_name
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -18,6 +21,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
+from poller.core.payload import encode_json
 from poller.errors import (
     IteratorExpired,
     PositionExpired,
@@ -27,10 +31,14 @@ from poller.errors import (
     SourceThrottled,
     SourceUnavailable,
 )
+from poller.hot_path.route import HotPath, Route
+from poller.settings import requests_ca_bundle
 
 CONNECT_TIMEOUT_S = 5.0
 # Pollers and lanes bound what is under way; the pool must never be what makes one wait for another.
 MAX_CONNECTIONS = 1024
+# The largest answer that is known: 10 MiB of Kinesis data as base64, with its keys.
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
 # Emulators use it to say that they have no accounts; it is never a real one.
 NO_ACCOUNT = "000000000000"
 
@@ -77,11 +85,30 @@ _BY_CODE: dict[str, type[SourceError]] = {
 }
 
 
+class Call(Protocol):
+    """An operation answered in the service's own JSON: binary as base64, times in epoch seconds.
+
+    Raises what aiobotocore raises, whichever way it goes.
+    """
+
+    async def __call__(self, request: Mapping[str, Any]) -> bytes: ...
+
+
 class Aws:
     """The clients of one process. Use as an async context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, hot_path: bool = True) -> None:
+        """Make a session; without the hot path every call is aiobotocore's."""
         self._session = get_session()
+        self._hot_path = (
+            HotPath(
+                self._session,
+                connect_timeout_s=CONNECT_TIMEOUT_S,
+                ca_bundle=requests_ca_bundle(),
+            )
+            if hot_path
+            else None
+        )
         self._clients: dict[tuple[str, str, float], Any] = {}
         self._making = anyio.Lock()
         self._open = AsyncExitStack()
@@ -91,6 +118,8 @@ class Aws:
         return self
 
     async def __aexit__(self, *details: object) -> None:
+        if self._hot_path is not None:
+            self._hot_path.close()
         await self._open.aclose()
 
     @property
@@ -118,6 +147,71 @@ class Aws:
                 self._clients[key] = await self._open.enter_async_context(context)
             return self._clients[key]
 
+    async def route(
+        self, service: str, region: str, operation: str, example: Mapping[str, Any], *, read_timeout_s: float
+    ) -> Route | None:
+        """The hot path of an operation; None where it is off, or a proxy is in the way.
+
+        Args:
+            service: As aiobotocore calls it.
+            region: Of the call.
+            operation: As the service calls it.
+            example: A request; where it goes must not depend on what others differ in.
+            read_timeout_s: Time until an answer begins.
+        """
+        if self._hot_path is None:
+            return None
+        client = await self.client(service, region, read_timeout_s=read_timeout_s)
+        return await self._hot_path.route(client, operation, example, wait_s=read_timeout_s)
+
+    async def call(
+        self,
+        service: str,
+        region: str,
+        operation: str,
+        example: Mapping[str, Any],
+        *,
+        read_timeout_s: float = 10.0,
+    ) -> Call:
+        """An operation on its hot path, or aiobotocore's; parameters are those of `route`."""
+        route = await self.route(service, region, operation, example, read_timeout_s=read_timeout_s)
+        if route is not None:
+            return _HotCall(route)
+        client = await self.client(service, region, read_timeout_s=read_timeout_s)
+        return _ClientCall(client, operation)
+
+
+class _HotCall:
+    def __init__(self, route: Route) -> None:
+        self._route = route
+
+    async def __call__(self, request: Mapping[str, Any]) -> bytes:
+        answer = await self._route.send(encode_json(request), limit_bytes=MAX_ANSWER_BYTES)
+        return answer.body
+
+
+class _ClientCall:
+    def __init__(self, client: Any, operation: str) -> None:
+        self._method = getattr(client, xform_name(operation))
+
+    async def __call__(self, request: Mapping[str, Any]) -> bytes:
+        return encode_json(wire_form(await self._method(**request)))
+
+
+def wire_form(value: Any) -> Any:
+    """What the SDK made of an answer, made the service's JSON again."""
+    match value:
+        case dict():
+            return {name: wire_form(member) for name, member in value.items()}
+        case list():
+            return [wire_form(member) for member in value]
+        case bytes():
+            return base64.b64encode(value).decode()
+        case datetime():
+            return value.timestamp()
+        case _:
+            return value
+
 
 def error_code(error: ClientError) -> str:
     """The service's own word for an error."""
@@ -133,20 +227,36 @@ def server_time(answer: Mapping[str, Any]) -> float | None:
         return None
 
 
-@contextmanager
-def source_errors(source: str) -> Iterator[None]:
-    """Turn the SDK's errors into ours. Codes decide, never texts.
+class source_errors:  # noqa: N801  # used as a function
+    """Turn the SDK's errors, inside of it, into ours. Codes decide, never texts."""
 
-    Args:
-        source: Name of the queue or stream, for the message.
-    """
-    try:
-        yield
-    except ClientError as error:
-        code = error_code(error)
-        kind = _BY_CODE.get(code, SourceUnavailable)
-        raise kind(f"{error.operation_name} on {source}: {code}") from error
-    except (NoCredentialsError, PartialCredentialsError) as error:
-        raise SourceDenied(f"{source}: no AWS credentials were found") from error
-    except (HTTPClientError, BotoConnectionError, BotoCoreError, aiohttp.ClientError, TimeoutError) as error:
-        raise SourceUnavailable(f"{source}: {type(error).__name__}") from error
+    __slots__ = ("_source",)
+
+    def __init__(self, source: str) -> None:
+        """Make it; `source` names the queue or stream, for the message."""
+        self._source = source
+
+    def __enter__(self) -> None:
+        """Nothing is to be done where nothing fails, which is nearly always."""
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: object) -> None:
+        if error is not None:
+            meaning = source_error(error, self._source)
+            if meaning is not None:
+                raise meaning from error
+
+
+def source_error(error: BaseException, source: str) -> SourceError | None:
+    """What an error of the SDK's means; None for what is no error of a call."""
+    match error:
+        case ClientError():
+            code = error_code(error)
+            return _BY_CODE.get(code, SourceUnavailable)(f"{error.operation_name} on {source}: {code}")
+        case NoCredentialsError() | PartialCredentialsError():
+            return SourceDenied(f"{source}: no AWS credentials were found")
+        case HTTPClientError() | BotoConnectionError() | BotoCoreError():
+            return SourceUnavailable(f"{source}: {type(error).__name__}")
+        case aiohttp.ClientError() | TimeoutError():
+            return SourceUnavailable(f"{source}: {type(error).__name__}")
+        case _:
+            return None

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -35,6 +36,11 @@ def _shared_options(command: Callable[..., None]) -> Callable[..., None]:
             help="Seconds to finish in after SIGTERM. [POLLER_DRAIN_TIMEOUT]",
         ),
         click.option("--byte-budget", help="Bytes of records held at most. [POLLER_BYTE_BUDGET]"),
+        click.option("--ops", help="host:port of health, metrics and status, or off. [POLLER_OPS]"),
+        click.option("--metrics-shards", help="Shards in metrics: true or false. [POLLER_METRICS_SHARDS]"),
+        click.option(
+            "--hot-path", help="on, or off: the SDK's own pipeline for every call. [POLLER_HOT_PATH]"
+        ),
         click.option("--log-format", help="json or console. [LOG_FORMAT]"),
         click.option("--log-level", help="debug, info, warning or error. [LOG_LEVEL]"),
     ]
@@ -124,13 +130,49 @@ def demo(*, plain: bool, **flags: str | bool | None) -> None:
 
     moto's server runs in a child process with a queue, a Kinesis stream and a table; three mappings deliver
     what producers write to sample handlers. It ends by itself within 90 seconds: with exit code 0 if every
-    record that was produced was seen by its function. State, pace and drain are the demo's own.
+    record that was produced was seen by its function. State, pace, drain and ports are the demo's own.
     """
     settings = settings_of(flags, defaults={"log_format": "console", "log_level": "warning"})
 
     from poller.demo.show import run_demo  # noqa: PLC0415  # heavy
 
     sys.exit(run_to_end(run_demo, settings, plain))
+
+
+@main.command()
+@click.argument("name", metavar="NAME")
+@click.option("--payload", required=True, metavar="FILE", help="The event, JSON; - for the standard input.")
+@click.option("--qualifier", help="A version or an alias.")
+@click.option("--event", "kind", flag_value="Event", help="Leave it to the queue, and do not wait.")
+@click.option("--dry-run", "kind", flag_value="DryRun", help="Ask whether it could be invoked.")
+@click.option("--tail", is_flag=True, help="Show the last 4 KB of its log.")
+@click.option("--endpoint-url", help="Where the poller's API is. [http://POLLER_API]")
+@click.option("--api-token-file", help="A bearer token to show. [POLLER_API_TOKEN_FILE]")
+def invoke(*, kind: str | None, api_token_file: str | None, **asked: Any) -> None:
+    r"""Invoke a function of a running poller.
+
+    Prints what the function returned to stdout, the status and the log to stderr. The request shows the
+    bearer token, if one is given, or else is signed with the AWS credentials that there are.
+
+    \b
+    Exit codes:
+      0  the function succeeded, or the event was accepted
+      1  the function failed
+      2  bad usage
+      3  the API refused the request
+      4  no answer
+    """
+    settings = settings_of({"api_token_file": api_token_file})
+
+    from poller.errors import StartError  # noqa: PLC0415  # heavy
+    from poller.invoking.command import Ask  # noqa: PLC0415
+    from poller.invoking.command import invoke as ask_poller  # noqa: PLC0415
+
+    ask = Ask(function=asked.pop("name"), type=kind or "RequestResponse", **asked)
+    try:
+        sys.exit(ask_poller(ask, settings))
+    except StartError as error:
+        refuse(str(error))
 
 
 def _say_ready(mappings: int) -> None:

@@ -10,8 +10,10 @@ from mappings.api import Handler, LambdaApi
 from mappings.auth import Authenticator
 from mappings.errors import InvalidSecretFile
 from mappings.schemes import make_authenticator
-from mappings.server import ApiServer
+from mappings.server import BODY_LIMIT_BYTES, ApiServer
 from poller.errors import StartError
+from poller.invoking.request import SYNCHRONOUS_LIMIT_BYTES
+from poller.invoking.service import is_invocation
 from poller.settings import Settings
 from poller.telemetry import Log
 
@@ -31,6 +33,9 @@ async def serving(settings: Settings, handlers: Mapping[str, Handler]) -> AsyncI
         _authenticator(settings, settings.api),
         settings.api,
         allowed_hosts=settings.api_hosts,
+        body_limit=_body_limit,
+        # What limits invocations is the concurrency of functions, and the queue of events.
+        metered=lambda method, target: not is_invocation(method, target),
     )
     try:
         await server.start()
@@ -44,6 +49,10 @@ async def serving(settings: Settings, handlers: Mapping[str, Handler]) -> AsyncI
         yield
     finally:
         await server.close()
+
+
+def _body_limit(method: str, target: str) -> int:
+    return SYNCHRONOUS_LIMIT_BYTES if is_invocation(method, target) else BODY_LIMIT_BYTES
 
 
 def _authenticator(settings: Settings, address: Address) -> Authenticator:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from mappings.arns import FunctionName
 from mappings.directory import FunctionDirectory
 from mappings.errors import InvalidFile
-from mappings.file_layer import file_changes, write_changes
+from mappings.file_layer import file_changes, refuse_taken, write_changes
 from mappings.files import MappingSet
 from mappings.functions import HandlerFunction
 from mappings.store import MappingStore
+from poller.admission import METRICS_OFF
 from poller.aws import Aws
 from poller.errors import DestinationUnsuitable
 from poller.functions.hosted import HostedFunctions
@@ -32,6 +33,8 @@ class Definitions:
     changed: Callable[[], None]
     """Called when something else is to run from now on."""
     wall: Callable[[], float]
+    metrics: bool
+    """Whether metrics are exported, so that MetricsConfig can be obeyed."""
     allow_removal: bool
 
     async def take_up(self, found: MappingSet) -> None:
@@ -48,7 +51,11 @@ class Definitions:
         changes = file_changes(
             await self.files.list(), found, now=self.wall(), allow_removal=self.allow_removal
         )
+        await refuse_taken(self.store, changes)
         await self.hosted.keep(_handlers(found))
+        # A name that is not listed is AWS Lambda's. So none that a mapping has, before or after, is missing
+        # while it is written: somebody may look in between.
+        self.directory.listed = {**self.directory.listed, **found.functions}
         await write_changes(self.store, changes)
         self.directory.listed = found.functions
         self.changed()
@@ -59,6 +66,8 @@ class Definitions:
             place = f"{found.file_of[mapping.uuid]}: {mapping.label}"
             if directory.of_file(mapping.function_name) is None:
                 yield f"{place}: FunctionName {mapping.function_name} is not listed in functions"
+            if mapping.metrics and not self.metrics:
+                yield f"{place}: {METRICS_OFF}"
             try:
                 destination_of(mapping, self.aws)
             except DestinationUnsuitable as error:

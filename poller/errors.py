@@ -9,7 +9,7 @@
     │   ├── SourceUnsuitable        its settings do not fit the mapping: report, ask again each minute
     │   ├── IteratorExpired         open the shard again after the last record read
     │   └── PositionExpired         the position was trimmed: report the gap, go on at the horizon
-    ├── DestinationError            an on-failure destination did not take a document: the lane is held
+    ├── DestinationError            a destination did not take a document: its lane or event is held
     │   ├── DestinationUnavailable  passing: back off and go on
     │   ├── DestinationGone         it does not exist: report, try again each minute
     │   ├── DestinationDenied       credentials or rights: report, try again each minute

@@ -4,11 +4,12 @@ Implementations are dumb: they never retry, never batch and never decide. What t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from poller.core.documents import Document
 from poller.core.leasing import Lease
+from poller.core.log_tail import LogTail
 from poller.core.members import Member
 from poller.core.outcomes import Outcome
 from poller.core.records import Page, Position, Record, Shard, Topology
@@ -27,6 +28,16 @@ class Clock(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsettled:
+    """What a source did not settle of what it was told."""
+
+    again: Sequence[Record] = ()
+    """Worth another try."""
+    lost: Sequence[Record] = ()
+    """Beyond it: the receipt has expired, so that the source delivers these again by itself."""
+
+
 class Reader(Protocol):
     """An open shard or queue. Used by one poller."""
 
@@ -37,11 +48,10 @@ class Reader(Protocol):
         """
         ...
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:
+    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:
         """Tell the source what is finished and what others may take at once; both may be empty.
 
-        Returns those of `done` that the source failed to settle and that are worth another try. A record that
-        can no longer be settled (its receipt expired) is not returned. A stream has nothing to be told.
+        Returns those of `done` that were not settled. A stream has nothing to be told.
         """
         ...
 
@@ -70,6 +80,16 @@ class Invocation:
     """1 for the first delivery of this payload."""
     mapping: str = ""
     """Name of the mapping that asks; for logs and headers."""
+    function_arn: str = ""
+    """What the function is called by who asks; empty for what its target calls it."""
+    version: str = ""
+    """Which version is to run; empty for the one that its target means."""
+    client_context: str = ""
+    """JSON for the handler's context."""
+    tail: LogTail | None = field(default=None, repr=False, compare=False)
+    """Takes what the invocation prints."""
+    by_caller: bool = False
+    """Whether a client waits for the answer, who is refused rather than kept waiting for a slot."""
 
 
 class Target(Protocol):
@@ -108,6 +128,10 @@ class LeaseStore(Protocol):
 
     Reads and writes may raise StateUnavailable; what was not answered may have been written.
     """
+
+    async def mappings(self) -> Sequence[str]:
+        """UUIDs of all mappings that have leases, for whoever looks at the whole."""
+        ...
 
     async def list(self, mapping: str) -> Sequence[Lease]:
         """All leases of a mapping, in the order of their shard ids."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from poller.core.backoff import spread
 from poller.core.batching import Batch, Gatherer
 from poller.core.discards import Discard
-from poller.core.outcomes import Outcome, Throttled, TooLarge, Unreachable
+from poller.core.outcomes import Outcome, TooLarge
 from poller.core.payload import MAX_PAYLOAD_BYTES, encode_records
 from poller.core.records import Record
 from poller.core.retrying import Now, RetryPolicy, Verdict
@@ -150,8 +150,7 @@ class Lane:
             return 0.0
         outcome = await self._invoke(batch)
         verdict = parts.policy.judge(batch, outcome, self._now())
-        refused = isinstance(outcome, Throttled | Unreachable)
-        parts.meter.judged(failed=verdict.failed, problem=verdict.problem, refused=refused)
+        parts.meter.judged(outcome, verdict)
         parts.windows.judged(batch, verdict.state)
         await self._apply(verdict)
         work.extendleft(reversed(verdict.retry))
@@ -183,6 +182,7 @@ class Lane:
         parts = self._parts
         begun = self._monotonic()
         payload = encode_records(batch.records, batch.members)
+        parts.meter.batched(batch, len(payload))
         if len(payload) > MAX_PAYLOAD_BYTES:
             outcome: Outcome = TooLarge(size=len(payload))
         else:
@@ -191,7 +191,7 @@ class Lane:
                 Invocation(payload=payload, request_id=batch.id, attempt=attempt, mapping=parts.meter.mapping)
             )
         now = self._now()
-        parts.meter.delivered(parts.shard, batch, outcome, duration_s=now.monotonic - begun, wall=now.wall)
+        parts.meter.delivered(parts.shard, batch, outcome, duration_s=now.monotonic - begun, now=now)
         return outcome
 
     async def _apply(self, verdict: Verdict) -> None:

@@ -154,6 +154,7 @@ class Poller:
         Raises:
             LeaseLost: Another worker reads the shard now, or it was evicted.
         """
+        self._parts.meter.counts.pollers += 1
         try:
             async with anyio.create_task_group() as lanes:
                 for lane in self._lanes:
@@ -170,6 +171,7 @@ class Poller:
                 return True
             return False
         finally:
+            self._parts.meter.counts.pollers -= 1
             # Also when cut short: what was not started must not stay invisible. Shielded, with its own limit.
             try:
                 with anyio.move_on_after(RELEASE_LIMIT_S, shield=True):
@@ -279,8 +281,10 @@ class Poller:
             await self._settler.resolve((), repeated, None)
 
     def _notice_tip(self, page: Page, elapsed_s: float) -> None:
-        """A tumbling window may be over because nothing was read, which no lane is handed anything for."""
+        """A window may be over because nothing was read, which no lane is handed anything for."""
         self._windows.read(page, self._parts.surroundings.clock.wall() - elapsed_s)
+        if not page.records and not page.behind and not self._settler.held_bytes:
+            self._parts.meter.caught_up(self._shard.id)
         for lane in self._lanes if self._windows.over else ():
             lane.wake()
 
@@ -291,7 +295,7 @@ class Poller:
         wanted = {record: None for record in records if passes(record)}
         if len(wanted) < len(records):
             self._parts.meter.filtered_out(len(records) - len(wanted))
-            await self._settler.resolve([record for record in records if record not in wanted], (), None)
+            await self._settler.pass_over([record for record in records if record not in wanted])
         return list(wanted)
 
     async def _recover(self, error: SourceError, failures: int) -> None:

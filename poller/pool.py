@@ -9,10 +9,10 @@ from poller.core.records import Position, Shard, Topology
 from poller.core.scaling import Load, QueueScaler, ScalingRules
 from poller.core.sharing import shared
 from poller.core.timewindow import WindowState
+from poller.counts import Counts
 from poller.errors import SourceError
 from poller.fleet import Fleet
 from poller.poller import Poller, PollerParts
-from poller.telemetry import Counts
 
 Work = Callable[[], Coroutine[None, None, None]]
 Supervise = Callable[[str, Work], Coroutine[None, None, None]]

@@ -47,7 +47,7 @@ class Reading:
                 ended = await self._poll(held)
         except* LeaseLost:
             if self.held is not None:
-                meter.say(Log.LEASE_LOST, shard=self.shard.id)
+                meter.shard_lost(self.shard.id)
         meter.working(shard=self.shard.id)  # its problems are no longer ours
         if ended:
             meter.shard_ended(self.shard.id)
@@ -94,9 +94,7 @@ class Reading:
     async def _poll(self, held: HeldLease) -> bool:
         """Whether the shard ended."""
         start = self._where(held.lease)
-        self._parts.meter.say(
-            Log.SHARD_STARTED, shard=self.shard.id, start=str(start), epoch=held.lease.epoch
-        )
+        self._parts.meter.shard_taken(self.shard.id, start)
         if held.checkpoint.ended:
             return True  # it was written, and nobody heard so
         poller = self._poller = Poller(
@@ -138,6 +136,8 @@ class Reading:
             await held.release()
         except StateUnavailable as error:
             self._parts.meter.checkpoint_failed(self.shard.id, error)
+        else:
+            self._parts.meter.shard_released(self.shard.id)
 
 
 class Readings:

@@ -39,6 +39,9 @@ class Tempo:
     failure_backoff: Backoff = Backoff(0.5, 60.0)
     refusal_backoff: Backoff = Backoff(0.5, 30.0)
     patience: Patience = Patience()
+    event_retry_base_s: float = 60.0
+    """After the first error of an asynchronous event; after the second, twice that (semantics 6.4.1)."""
+    event_refusal_backoff: Backoff = Backoff(1.0, 300.0)  # semantics 6.4.2
 
 
 FAST = Tempo(
@@ -54,6 +57,8 @@ FAST = Tempo(
     failure_backoff=Backoff(0.1, 1.0),
     refusal_backoff=Backoff(0.1, 1.0),
     patience=Patience(passing=Backoff(0.1, 1.0), lasting=Backoff(0.5, 1.0)),
+    event_retry_base_s=0.2,
+    event_refusal_backoff=Backoff(0.1, 1.0),
 )
 
 

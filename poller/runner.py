@@ -19,6 +19,7 @@ from poller.fleet import Fleet
 from poller.gates import GroupGate, OpenGate
 from poller.interfaces import Destination, LeaseStore, Source, Target
 from poller.leaseholder import Leaseholder
+from poller.metering import MeteredSource
 from poller.poller import PollerParts
 from poller.pool import QueuePool, Work
 from poller.rules import Tempo, rules_for, starting_position
@@ -60,6 +61,7 @@ class Runner:
         self._watch = Watch(parts.surroundings.clock, self.meter)
         self._drain = parts.surroundings.drain.part()
         self._parts = replace(parts, surroundings=replace(parts.surroundings, drain=self._drain))
+        self._source = MeteredSource(parts.source, self.meter, parts.surroundings.clock)
         self._on_polling = on_polling
         self._stopped = False
         self._pool: QueuePool | None = None
@@ -93,7 +95,7 @@ class Runner:
         parts = self._parts
         poller_parts = PollerParts(
             mapping=self.mapping.uuid,
-            source=parts.source,
+            source=self._source,
             target=WatchedTarget(parts.target, self._watch),
             watch=self._watch,
             rules=rules_for(self.mapping, parts.tempo),
@@ -150,13 +152,14 @@ class Runner:
         while not self._drain.requested and not await self._parts.target.ready():
             self.meter.problem("PROBLEM: the function is not ready")
             await self._drain.sleep(self._parts.tempo.target_probe_s)
+        self.meter.target_ready = True
         self.meter.working()
 
     async def _first_listing(self) -> Topology | None:
         failures = 0
         while not self._drain.requested:
             try:
-                topology = await self._parts.source.discover()
+                topology = await self._source.discover()
             except SourceError as error:
                 failures += 1
                 reaction = react(error, failures, self._parts.tempo.patience)

@@ -63,10 +63,28 @@ class Settings:
     """POLLER_API_HOSTS, separated by commas. What a Host header may name beside loopback and the address."""
     insecure_no_auth: bool = False
     """POLLER_INSECURE_NO_AUTH. Whether the API may listen where others reach it and ask nobody's name."""
+    async_retry_base_s: float | None = None
+    """POLLER_ASYNC_RETRY_BASE, seconds. How long an asynchronous event waits after its first error, and
+    again so much longer after the second. Default: 60, as AWS waits; 0.2 with the profile `test`."""
+    async_queue_events: int = 100_000
+    """POLLER_ASYNC_QUEUE_EVENTS. Asynchronous events that may wait; one more is answered with 429."""
+    async_queue_bytes: int = 1024 * 1024 * 1024
+    """POLLER_ASYNC_QUEUE_BYTES, bytes. What their payloads may take up. Default: 1 GiB, because they stand
+    on the disk and not in memory."""
     functions_only: bool = False
     """POLLER_FUNCTIONS_ONLY. Whether only functions that the mapping files list may be invoked."""
     allow_removal: bool = False
     """POLLER_ALLOW_REMOVAL. Whether a changed file may remove most of the mappings at once."""
+    ops: Address | None = Address(host="127.0.0.1", port=9464)  # noqa: RUF009  # frozen
+    """POLLER_OPS. Where health, metrics and the status page are, `host:port`; `off` closes it. Default:
+    loopback, because they are open to whoever reaches them; in a pod the chart binds 0.0.0.0."""
+    metrics_shards: bool = True
+    """POLLER_METRICS_SHARDS. Whether the iterator age is exported for each shard, or only the oldest of each
+    mapping. Default: true, because then a stuck shard is named; a mapping of more than a thousand shards
+    exports the oldest in any case."""
+    hot_path: bool = True
+    """POLLER_HOT_PATH. `on`, or `off`: every call to AWS goes through the SDK's own pipeline, at several
+    times the cost, should an endpoint turn out to need it."""
     log_format: LogFormat = LogFormat.JSON
     """LOG_FORMAT. `json` or `console`."""
     log_level: str = "info"
@@ -85,8 +103,14 @@ _VARIABLES = {
     "api_token_file": "POLLER_API_TOKEN_FILE",
     "api_hosts": "POLLER_API_HOSTS",
     "insecure_no_auth": "POLLER_INSECURE_NO_AUTH",
+    "async_retry_base_s": "POLLER_ASYNC_RETRY_BASE",
+    "async_queue_events": "POLLER_ASYNC_QUEUE_EVENTS",
+    "async_queue_bytes": "POLLER_ASYNC_QUEUE_BYTES",
     "functions_only": "POLLER_FUNCTIONS_ONLY",
     "allow_removal": "POLLER_ALLOW_REMOVAL",
+    "ops": "POLLER_OPS",
+    "metrics_shards": "POLLER_METRICS_SHARDS",
+    "hot_path": "POLLER_HOT_PATH",
     "log_format": "LOG_FORMAT",
     "log_level": "LOG_LEVEL",
 }
@@ -94,6 +118,12 @@ _VARIABLES = {
 _SERVICE_LINKS = re.compile(r"POLLER_(SERVICE_(HOST|PORT\w*)|PORT\w*)")
 # Below, a heartbeat may take longer than the time between two; above, a crash stops its shards for minutes.
 LEASE_RANGE_S = (1.0, 300.0)
+# Kubernetes sets these for a Service whose name begins with `poller`; they are no settings.
+_SERVICE_LINKS = re.compile(
+    r"POLLER_(\w+_)?(SERVICE_HOST=|SERVICE_PORT(_\w+)?=|PORT=(tcp|udp|sctp)://|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?=).*",
+    re.DOTALL,
+)
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")  # IPv6 without brackets, too
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -127,6 +157,7 @@ def read_settings(
             given[field.name] = ("default", defaults[field.name])
     values = {name: _READERS[name](origin, text) for name, (origin, text) in given.items()}
     values.setdefault("state", default_state(environ))
+    _refuse_contradictions({name: origin for name, (origin, _) in given.items()}, values)
     return Settings(**values)  # type: ignore[arg-type]  # each reader returns its field's type
 
 
@@ -142,11 +173,30 @@ def handler_environment(environ: Mapping[str, str] | None = None) -> Mapping[str
     return {name: text for name, text in environ.items() if not name.startswith("POLLER_")}
 
 
+def requests_ca_bundle(environ: Mapping[str, str] | None = None) -> str | None:
+    """Certificate authorities the SDK falls back to, besides its own AWS_CA_BUNDLE."""
+    environ = os.environ if environ is None else environ
+    return environ.get("REQUESTS_CA_BUNDLE")
+
+
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
     known = set(_VARIABLES.values())
-    for name in sorted(environ):
-        if name.startswith("POLLER_") and name not in known and not _SERVICE_LINKS.fullmatch(name):
+    for name, text in sorted(environ.items()):
+        if name in known or not name.startswith("POLLER_"):
+            continue
+        if not _SERVICE_LINKS.fullmatch(f"{name}={text}"):
             raise StartError(f"{name} is not a setting of this version")
+
+
+def _refuse_contradictions(origins: Mapping[str, str], values: Mapping[str, object]) -> None:
+    """An option that another one leaves without effect is refused, for whoever gave it relies on it."""
+    secrets = [name for name in ("api_keys_file", "api_token_file") if name in values]
+    for name in (*secrets, "api_hosts", "insecure_no_auth"):
+        if values.get(name) and "api" in values and values["api"] is None:
+            raise StartError(f"{origins[name]} has no effect while {origins['api']} is off")
+    for name in secrets:
+        if values.get("insecure_no_auth"):
+            raise StartError(f"{origins['insecure_no_auth']} contradicts {origins[name]}: give one of them")
 
 
 def _read_state(origin: str, text: str) -> str:
@@ -198,7 +248,7 @@ def _read_seconds(origin: str, text: str) -> float:
     return seconds
 
 
-def _read_api(origin: str, text: str) -> Address | None:
+def _read_address(origin: str, text: str) -> Address | None:
     if text == "off":
         return None
     try:
@@ -207,18 +257,38 @@ def _read_api(origin: str, text: str) -> Address | None:
         raise StartError(f"{origin}: {text!r} is {error}, nor off") from error
 
 
-def _read_hosts(_: str, text: str) -> tuple[str, ...]:
-    return tuple(host.strip() for host in text.split(",") if host.strip())
+def _read_hosts(origin: str, text: str) -> tuple[str, ...]:
+    hosts = tuple(host.strip() for host in text.split(","))
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise StartError(f"{origin}: {host!r} is not the name of a host, or its address, without a port")
+    return hosts
+
+
+def _read_path(origin: str, text: str) -> Path:
+    if not text:
+        raise StartError(f"{origin}: the name of a file is missing")
+    return Path(text)
 
 
 def _read_bool(origin: str, text: str) -> bool:
     return _one_of(origin, text, ("true", "1", "false", "0")) in {"true", "1"}
 
 
+def _read_count(origin: str, text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1_000_000_000:
+        raise StartError(f"{origin}: {text!r} is not a whole number of at least 1")
+    return int(text)
+
+
 def _read_bytes(origin: str, text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1_048_576:
         raise StartError(f"{origin}: {text!r} is not a whole number of bytes of at least 1048576")
     return int(text)
+
+
+def _read_switch(origin: str, text: str) -> bool:
+    return _one_of(origin, text, ("on", "off")) == "on"
 
 
 def _one_of(origin: str, text: str, choices: list[str] | tuple[str, ...]) -> str:
@@ -235,13 +305,19 @@ _READERS = {
     "profile": _read_profile,
     "drain_timeout_s": _read_seconds,
     "byte_budget": _read_bytes,
-    "api": _read_api,
-    "api_keys_file": lambda _, text: Path(text),
-    "api_token_file": lambda _, text: Path(text),
+    "api": _read_address,
+    "api_keys_file": _read_path,
+    "api_token_file": _read_path,
     "api_hosts": _read_hosts,
     "insecure_no_auth": _read_bool,
+    "async_retry_base_s": _read_seconds,
+    "async_queue_events": _read_count,
+    "async_queue_bytes": _read_bytes,
     "functions_only": _read_bool,
     "allow_removal": _read_bool,
+    "ops": _read_address,
+    "metrics_shards": _read_bool,
+    "hot_path": _read_switch,
     "log_format": _read_log_format,
     "log_level": _read_log_level,
 }

@@ -8,12 +8,12 @@ import anyio
 from poller.core.backoff import Backoff
 from poller.core.discards import Discard
 from poller.core.frontier import Frontier
-from poller.core.records import Position, Record
+from poller.core.records import Position, Record, total_size
 from poller.core.timewindow import WindowState
 from poller.core.windows import Windows
 from poller.discarder import Discarder
 from poller.errors import LeaseLost, SourceError, StateUnavailable
-from poller.interfaces import Reader
+from poller.interfaces import Reader, Unsettled
 from poller.surroundings import Surroundings
 from poller.telemetry import Meter
 
@@ -59,7 +59,7 @@ class Settler:
 
     def admit(self, records: Sequence[Record]) -> None:
         """Records were read."""
-        self._hold(sum(record.size for record in records))
+        self._hold(total_size(records))
         self._parts.meter.polled(self._parts.shard, records)
         self._frontier.admit(records)
 
@@ -78,14 +78,22 @@ class Settler:
             left = left if given_up else (*left, *discard.records)
             if given_up:
                 self._parts.windows.given_up(discard)
+        await self._finish(done, left, handled=True)
+
+    async def pass_over(self, records: Sequence[Record]) -> None:
+        """Apply that no filter wants these: they are finished, and no function has handled them."""
+        await self._finish(records, (), handled=False)
+
+    async def _finish(self, done: Sequence[Record], left: Sequence[Record], *, handled: bool) -> None:
         if done:
-            await self._settle(done)
+            await self._settle(done, handled=handled)
             self._frontier.resolve(done)
-            self._parts.meter.settled(len(done))
-        if done or self._parts.windows.unsaved:
+            self._parts.meter.settled(done, wall=self._parts.surroundings.clock.wall(), handled=handled)
+        # Whoever is behind a checkpoint that is not durable yet waits for it, too.
+        if self._frontier.movable or self._parts.windows.unsaved or self._saving.locked():
             await self._save_progress()
         self._parts.meter.left(len(left))
-        self._hold(-sum(record.size for record in (*done, *left)))
+        self._hold(-total_size(done) - total_size(left))
 
     async def end_shard(self) -> None:
         """Make it durable that the shard is finished."""
@@ -97,7 +105,7 @@ class Settler:
         if not records:
             return
         self._parts.meter.left(len(records))
-        self._hold(-sum(record.size for record in records))
+        self._hold(-total_size(records))
         if self.reader is None:
             return
         try:
@@ -112,20 +120,30 @@ class Settler:
         """Give back the bytes of what was cut off unresolved."""
         self._hold(-self._held_bytes)
 
-    async def _settle(self, done: Sequence[Record]) -> None:
+    async def _settle(self, done: Sequence[Record], *, handled: bool) -> None:
         """Tell the source, as often as it takes while the receipts are worth something."""
         assert self.reader is not None
         failures = 0
         while True:
             try:
-                done = await self.reader.settle(done, ())
+                unsettled = await self.reader.settle(done, ())
             except SourceError as error:
                 self._parts.meter.problem(f"PROBLEM: {error}", shard=self._parts.shard)
+            else:
+                self._note_settled(done, unsettled, handled=handled)
+                done = unsettled.again
             done = self._still_held(done)
             if not done:
                 return
             failures += 1
             await anyio.sleep(self._parts.backoff.delay(failures))
+
+    def _note_settled(self, tried: Sequence[Record], unsettled: Unsettled, *, handled: bool) -> None:
+        meter = self._parts.meter
+        if unsettled.lost:
+            meter.receipts_expired(self._parts.shard, len(unsettled.lost))
+        if handled and tried[0].position is None:  # a stream deletes nothing
+            meter.deleted(len(tried) - len(unsettled.again) - len(unsettled.lost))
 
     def _still_held(self, records: Sequence[Record]) -> Sequence[Record]:
         now = self._parts.surroundings.clock.monotonic()
@@ -159,9 +177,11 @@ class Settler:
                 self._lost = True
                 self._parts.on_lost()
             else:
+                self._parts.meter.checkpointed()
                 self._parts.windows.saved()
                 return
 
     def _hold(self, size_bytes: int) -> None:
         self._held_bytes += size_bytes
         self._parts.surroundings.budget.take(size_bytes)
+        self._parts.meter.held(size_bytes)

@@ -119,6 +119,7 @@ class ShardSet:
         self._begun = topology.incarnation
         self._incarnation = topology.incarnation
         self._listed = {shard.id: shard for shard in topology.shards}
+        self._parts.meter.listed(waiting=found.waiting, ended=found.ended)
         self._readings.notice(found.vanished, [shard.id for shard in topology.shards if shard.closed])
         starts = {shard.id: start for shard, start in found.create}
         await self._share(leases, found.readable, pollers, starts)

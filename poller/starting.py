@@ -21,12 +21,19 @@ def settings_of(flags: dict[str, str | bool | None], defaults: dict[str, str] | 
     from poller.settings import read_settings  # noqa: PLC0415
 
     try:
-        given = {name: "true" if flag is True else flag or None for name, flag in flags.items()}
+        given = {name: _flag_text(flag) for name, flag in flags.items()}
         settings = read_settings(given, defaults=defaults)
     except StartError as error:
         refuse(str(error))
     configure(settings.log_format, settings.log_level)
     return settings
+
+
+def _flag_text(flag: str | bool | None) -> str | None:  # noqa: FBT001 - what click gives
+    """Return what a flag says, as the environment would say it; None where it is not given."""
+    if isinstance(flag, bool):
+        return "true" if flag else None
+    return flag
 
 
 def run_to_end(main_task: Any, *arguments: Any) -> Any:

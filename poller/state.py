@@ -1,4 +1,4 @@
-"""What a POLLER_STATE names: the one place where leases and mappings are kept."""
+"""What a POLLER_STATE names: the one place where all that must survive is kept."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,13 +8,23 @@ from pathlib import Path
 import anyio
 
 from mappings.errors import StoreRefused
+from mappings.event_invoke import EventInvokeConfigStore
 from mappings.store import MappingStore
+from mappings.stores.event_invoke_memory import MemoryEventInvokeConfigStore
+from mappings.stores.event_invoke_sqlite import SCHEMA as EVENT_INVOKE_CONFIGS
+from mappings.stores.event_invoke_sqlite import SqliteEventInvokeConfigStore
 from mappings.stores.memory import MemoryMappingStore
 from mappings.stores.sqlite import SCHEMA as MAPPINGS
 from mappings.stores.sqlite import SqliteMappingStore
 from mappings.stores.sqlite_file import Schema, SqliteFile
 from poller.aws import Aws
 from poller.errors import StateRefused
+from poller.events.memory import MemoryEventQueue
+from poller.events.none import NoEventQueue
+from poller.events.queue import EventQueue, QueueLimits
+from poller.events.sqlite import INDEX as EVENTS_INDEX
+from poller.events.sqlite import SCHEMA as EVENTS
+from poller.events.sqlite import SqliteEventQueue
 from poller.interfaces import LeaseStore, MemberStore
 from poller.leases.memory import MemoryLeaseStore
 from poller.leases.sqlite import SCHEMA as LEASES
@@ -23,12 +33,16 @@ from poller.table import open_table
 from poller.table_address import TableAddress
 
 SCHEMA = Schema(
-    version=4,
-    statements=(LEASES, MAPPINGS),
+    version=5,
+    statements=(LEASES, MAPPINGS, EVENTS, EVENTS_INDEX, EVENT_INVOKE_CONFIGS),
     migrations={
         1: ("ALTER TABLE leases ADD COLUMN tumbling_window TEXT",),
         2: (),
-        3: ("ALTER TABLE leases ADD COLUMN claimant TEXT",),
+        3: (),
+        4: (
+            "ALTER TABLE leases ADD COLUMN claimant TEXT",
+            "ALTER TABLE leases ADD COLUMN written_at REAL",
+        ),
     },
 )
 
@@ -39,16 +53,25 @@ class State:
 
     leases: LeaseStore
     mappings: MappingStore
+    events: EventQueue
+    event_invoke_configs: EventInvokeConfigStore
     members: MemberStore | None = None
     """The workers that share these stores; None where there is only this one."""
 
 
 @asynccontextmanager
-async def open_state(url: str, *, aws: Aws | None = None, region: str | None = None) -> AsyncIterator[State]:
+async def open_state(
+    url: str,
+    queue_limits: QueueLimits | None = None,
+    *,
+    aws: Aws | None = None,
+    region: str | None = None,
+) -> AsyncIterator[State]:
     """Open what a `POLLER_STATE` names, and close it.
 
     Args:
         url: What it names.
+        queue_limits: What the queue of asynchronous events may hold.
         aws: Whose clients a table is reached by.
         region: Where a table is, unless its address says so.
 
@@ -58,14 +81,30 @@ async def open_state(url: str, *, aws: Aws | None = None, region: str | None = N
     if url.startswith("dynamodb://"):
         assert aws is not None
         stores = await open_table(TableAddress.parse(url), aws, region)
-        yield State(leases=stores.leases, mappings=stores.mappings, members=stores.members)
+        yield State(
+            leases=stores.leases,
+            mappings=stores.mappings,
+            events=NoEventQueue(),
+            event_invoke_configs=stores.event_invoke_configs,
+            members=stores.members,
+        )
         return
     if url == "memory://":
-        yield State(leases=MemoryLeaseStore(), mappings=MemoryMappingStore())
+        yield State(
+            leases=MemoryLeaseStore(),
+            mappings=MemoryMappingStore(),
+            events=MemoryEventQueue(queue_limits),
+            event_invoke_configs=MemoryEventInvokeConfigStore(),
+        )
         return
     file = await open_file(Path(url.removeprefix("sqlite:///")))
     try:
-        yield State(leases=SqliteLeaseStore(file), mappings=SqliteMappingStore(file))
+        yield State(
+            leases=SqliteLeaseStore(file),
+            mappings=SqliteMappingStore(file),
+            events=SqliteEventQueue(file, queue_limits),
+            event_invoke_configs=SqliteEventInvokeConfigStore(file),
+        )
     finally:
         with anyio.CancelScope(shield=True):
             await file.close()

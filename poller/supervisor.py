@@ -20,6 +20,7 @@ from poller.interfaces import LeaseStore
 from poller.runner import Runner
 from poller.surroundings import Surroundings
 from poller.telemetry import Log
+from poller.waiting import Drain
 
 # A mapping whose runner cannot be made is tried again, later and later.
 RESTART = Backoff(1.0, 60.0)
@@ -79,6 +80,11 @@ class Supervisor:
         """The runners of now, and those that have drained, in the order of their mappings."""
         slots = sorted((*self._slots.values(), *self._drained), key=lambda slot: slot.stored.order)
         return [slot.runner for slot in slots if slot.runner is not None]
+
+    @property
+    def stored(self) -> Sequence[StoredMapping]:
+        """The mappings as they were when last looked at."""
+        return self._stored
 
     @property
     def functions(self) -> Sequence[Function]:
@@ -151,7 +157,8 @@ class Supervisor:
     async def _do(self, step: Step, group: TaskGroup) -> None:
         match step:
             case Start():
-                slot = _Slot(step.stored, step.function, self._now())
+                drain = self._parts.surroundings.drain.part()
+                slot = _Slot(step.stored, step.function, self._now(), drain)
                 self._slots[step.stored.uuid] = slot
                 group.start_soon(self._run, slot)
             case Stop():
@@ -185,22 +192,30 @@ class Supervisor:
             if self._parts.surroundings.drain.requested:
                 self._drained.append(slot)
             self._wake()
-        await self._keep_result(slot)
+        try:
+            await self._keep_result(slot)
+        except StoreUnavailable as error:
+            structlog.get_logger().warning(Log.STATE_UNAVAILABLE, reason=str(error))
 
     async def _run_until_stopped(self, slot: "_Slot") -> None:
         failures = 0
-        workshop, drain = self._parts.workshop, self._parts.surroundings.drain
-        while not slot.stopping and not drain.requested:
+        mapping = slot.stored.mapping.label
+        while not slot.drain.requested:
             try:
-                async with workshop.runner(slot.stored, slot.function, self._wake) as runner:
+                async with self._parts.workshop.runner(slot.stored, slot.function, self._wake) as runner:
                     slot.runner = runner
-                    await runner.run()
+                    if not slot.stopping:  # it may have been told to while there was no runner to tell
+                        await runner.run()
                     return
             except PollerError as error:
-                failures += 1
                 slot.problem = f"PROBLEM: {error}"
-                structlog.get_logger().error(Log.MAPPING_PROBLEM, problem=str(error))
-                await drain.sleep(RESTART.delay(failures))
+                structlog.get_logger().error(Log.MAPPING_PROBLEM, mapping=mapping, problem=str(error))
+            except Exception as error:  # noqa: BLE001  # one mapping never takes the others down
+                slot.problem = f"PROBLEM: {type(error).__name__}"
+                structlog.get_logger().error(Log.MAPPING_RESTARTED, mapping=mapping, exc_info=error)
+            slot.runner = None
+            failures += 1
+            await slot.drain.sleep(RESTART.delay(failures))
 
     async def _report(self) -> None:
         for slot in list(self._slots.values()):
@@ -214,8 +229,8 @@ class Supervisor:
     async def _keep_result(self, slot: "_Slot") -> None:
         text = slot.last_processing_result
         if text != slot.kept_result:
-            slot.kept_result = text
             await self._parts.mappings.report(slot.stored.uuid, text)
+            slot.kept_result = text
 
     def _tell_when_ready(self) -> None:
         if not self._told_ready and not self._stale and all(slot.polling for slot in self._slots.values()):
@@ -229,14 +244,17 @@ class Supervisor:
 class _Slot:
     """One mapping that runs, or is about to."""
 
-    def __init__(self, stored: StoredMapping, function: Function, begun_at: float) -> None:
+    def __init__(self, stored: StoredMapping, function: Function, begun_at: float, drain: Drain) -> None:
         self.stored = stored
         self.function = function
         self.begun_at = begun_at
+        self.drain = drain
         self.runner: Runner | None = None
         self.problem: str | None = None
         self.stopping = False
-        self.kept_result = NO_RECORDS_PROCESSED
+        # That its function was gone is true no more.
+        gone = stored.last_processing_result == FUNCTION_GONE
+        self.kept_result = FUNCTION_GONE if gone else NO_RECORDS_PROCESSED
 
     @property
     def polling(self) -> bool:
@@ -251,5 +269,6 @@ class _Slot:
     def stop(self) -> None:
         """Let it end at a batch boundary."""
         self.stopping = True
+        self.drain.request()
         if self.runner is not None:
             self.runner.stop()

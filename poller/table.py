@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from mappings.errors import StoreRefused, StoreUnavailable
 from mappings.stores.dynamodb import DynamoDbMappingStore
 from mappings.stores.dynamodb_table import PARTITION, SORT, Table
+from mappings.stores.event_invoke_dynamodb import DynamoDbEventInvokeConfigStore
 from poller.aws import Aws, error_code
 from poller.errors import StateRefused
 from poller.leases.dynamodb import DynamoDbLeaseStore
@@ -27,6 +28,7 @@ class TableStores:
     leases: DynamoDbLeaseStore
     mappings: DynamoDbMappingStore
     members: DynamoDbMemberStore
+    event_invoke_configs: DynamoDbEventInvokeConfigStore
 
 
 async def open_table(address: TableAddress, aws: Aws, region: str | None) -> TableStores:
@@ -53,6 +55,7 @@ async def open_table(address: TableAddress, aws: Aws, region: str | None) -> Tab
     return TableStores(
         leases=DynamoDbLeaseStore(writes=writes, scans=scans),
         mappings=DynamoDbMappingStore(scans),
+        event_invoke_configs=DynamoDbEventInvokeConfigStore(scans),
         members=DynamoDbMemberStore(beats=beats, scans=scans, incarnation=incarnation),
     )
 

@@ -1,7 +1,9 @@
-"""Every log event and every count, named once; bound to the mapping and shard they belong to."""
+"""Every log event, named once, and the meter that counts and says what happens to one mapping.
+
+The names of the metrics are in `metrics.py`.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -18,8 +20,11 @@ from poller.core.outcomes import (
     Throttled,
     TooLarge,
     Unreachable,
+    outcome_name,
 )
 from poller.core.records import Position, Record
+from poller.core.retrying import Now, Verdict
+from poller.counts import Counts, count_request, tally
 
 
 class Log(StrEnum):
@@ -56,39 +61,21 @@ class Log(StrEnum):
     FUNCTION_PROCESS_STUCK = "function_process_stuck"
     FUNCTION_START_FAILED = "function_start_failed"
     API_LISTENING = "api_listening"
+    EVENT_SUCCEEDED = "event_succeeded"
+    EVENT_POSTPONED = "event_postponed"
+    EVENT_GIVEN_UP = "event_given_up"
+    EVENT_UNDELIVERED = "event_undelivered"
+    EVENT_CRASHED = "event_crashed"
     FILES_TAKEN_UP = "files_taken_up"
     FILES_REFUSED = "files_refused"
     STATE_UNAVAILABLE = "state_unavailable"
+    OPS_LISTENING = "ops_listening"
     DRAINING = "draining"
     DRAINED = "drained"
     DRAIN_CUT_SHORT = "drain_cut_short"
 
 
 OK = "OK"
-
-
-@dataclass(slots=True, kw_only=True)
-class Counts:
-    """Totals of one mapping since the process started; the first group mirrors AWS's EventCount metrics."""
-
-    reads: int = 0
-    asked: int = 0
-    polled: int = 0
-    filtered_out: int = 0
-    invoked: int = 0
-    failed: int = 0
-    dropped: int = 0
-    on_failure_delivered: int = 0
-    done: int = 0
-    batches: int = 0
-    batch_records: int = 0
-    in_flight: int = 0
-    outcomes: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def average_batch(self) -> float:
-        """Records per invocation."""
-        return self.batch_records / self.batches if self.batches else 0.0
 
 
 class Meter:
@@ -99,16 +86,33 @@ class Meter:
         self.counts = Counts()
         self.last_processing_result = NO_RECORDS_PROCESSED
         self.iterator_age_s: dict[str, float] = {}
+        """By shard: age of the last record of the last batch when it was sent; 0 once nothing is left."""
+        self.target_ready = False
+        self.active_at = 0.0
+        """When the source was last asked for records, or the function last answered; monotonic."""
         self._problems: dict[str, str] = {}
         self._gaps: dict[str, Position] = {}
         self._log = structlog.get_logger().bind(mapping=mapping, source=source)
 
     # ----- reading
 
+    def asking(self, now: float) -> None:
+        """The source is asked for records, or to open a shard."""
+        self.active_at = now
+
+    def asked(self, operation: str, outcome: str, duration_s: float) -> None:
+        """A request to the source is over."""
+        count_request(self.counts, operation, outcome, duration_s)
+
     def read(self, asked: int) -> None:
         """A read was answered that could have returned so many records."""
         self.counts.reads += 1
         self.counts.asked += asked
+
+    def caught_up(self, shard: str) -> None:
+        """Everything there is of a shard was read, and all of it is finished."""
+        if shard in self.iterator_age_s:
+            self.iterator_age_s[shard] = 0.0
 
     def polled(self, shard: str, records: Sequence[Record]) -> None:
         """Records were read."""
@@ -121,10 +125,20 @@ class Meter:
         """Records matched no filter."""
         self.counts.filtered_out += count
 
-    def settled(self, done: int) -> None:
-        """Records are finished."""
-        self.counts.done += done
-        self.counts.in_flight -= done
+    def settled(self, records: Sequence[Record], *, wall: float, handled: bool) -> None:
+        """Records are finished: handled, given up, or wanted by no filter."""
+        self.counts.done += len(records)
+        self.counts.in_flight -= len(records)
+        if handled and records:
+            self.counts.delay_s.observe_all([wall - record.arrived_at for record in records])
+
+    def deleted(self, count: int) -> None:
+        """The queue has deleted messages that were handled."""
+        self.counts.deleted += count
+
+    def held(self, size_bytes: int) -> None:
+        """Bytes of records were taken in, or (below zero) given back."""
+        self.counts.buffered_bytes += size_bytes
 
     def left(self, count: int) -> None:
         """Messages were left to their visibility timeout, or given back."""
@@ -136,24 +150,33 @@ class Meter:
 
     def receipts_expired(self, shard: str, count: int) -> None:
         """Messages were handled but not deleted in time: they will be delivered again."""
+        self.counts.receipts_expired += count
         self._log.warning(Log.RECEIPTS_EXPIRED, shard=shard, size=count)
 
     # ----- invoking
 
-    def delivered(
-        self, shard: str, batch: Batch, outcome: Outcome, *, duration_s: float, wall: float
-    ) -> None:
+    def batched(self, batch: Batch, size_bytes: int) -> None:
+        """A batch is about to be delivered; it is counted once, however often it is tried."""
+        if batch.tries or batch.refusals:
+            return
+        tally(self.counts.reasons, batch.trigger)
+        self.counts.batch_events.observe(len(batch.records))
+        self.counts.batch_bytes.observe(size_bytes)
+
+    def delivered(self, shard: str, batch: Batch, outcome: Outcome, *, duration_s: float, now: Now) -> None:
         """A batch was delivered, or refused."""
-        name = outcome_name(outcome)
         counts = self.counts
-        counts.outcomes[name] = counts.outcomes.get(name, 0) + 1
+        self.active_at = now.monotonic
+        self.target_ready = not isinstance(outcome, Unreachable)
         if not isinstance(outcome, Throttled | Unreachable):
-            counts.invoked += len(batch.records)
             counts.batches += 1
             counts.batch_records += len(batch.records)
+            if not isinstance(outcome, TooLarge):  # it was never sent
+                counts.invoked += len(batch.records)
+                counts.invocation_s.observe(duration_s)
         if batch.records:  # the final invocation of a tumbling window has none
-            self.iterator_age_s[shard] = max(wall - duration_s - batch.records[-1].arrived_at, 0.0)
-        self._log_delivery(shard, batch, outcome, name, duration_s)
+            self.iterator_age_s[shard] = max(now.wall - duration_s - batch.records[-1].arrived_at, 0.0)
+        self._log_delivery(shard, batch, outcome, outcome_name(outcome), duration_s)
 
     def _log_delivery(self, shard: str, batch: Batch, outcome: Outcome, name: str, duration_s: float) -> None:
         fields = {
@@ -174,10 +197,11 @@ class Meter:
             case Throttled() | TooLarge():
                 self._log.warning(Log.BATCH_REFUSED, error_type=name, **fields)
 
-    def judged(self, *, failed: int, problem: str | None, refused: bool) -> None:
+    def judged(self, outcome: Outcome, verdict: Verdict) -> None:
         """What a delivery means for the mapping."""
-        self.counts.failed += 0 if refused else failed
-        self.last_processing_result = problem if problem is not None else OK
+        tally(self.counts.outcomes, _label(outcome, verdict))
+        self.counts.failed += 0 if isinstance(outcome, Throttled | Unreachable) else verdict.failed
+        self.last_processing_result = verdict.problem if verdict.problem is not None else OK
 
     def discarded(self, shard: str, discard: Discard, *, delivered: bool) -> None:
         """Records were given up; named by their range so that they can be read again from the stream."""
@@ -234,8 +258,35 @@ class Meter:
 
     def checkpoint_failed(self, shard: str, error: Exception) -> None:
         """The state store did not take a checkpoint; the lane waits."""
+        tally(self.counts.checkpoints, "failed")
         self.last_processing_result = f"PROBLEM: {error}"
         self._log.warning(Log.CHECKPOINT_FAILED, shard=shard, reason=str(error))
+
+    def checkpointed(self) -> None:
+        """The state store took a checkpoint."""
+        tally(self.counts.checkpoints, "ok")
+
+    def listed(self, *, waiting: int, ended: int) -> None:
+        """Shards of the last listing that wait for their parents, and that are finished."""
+        self.counts.shards_waiting = waiting
+        self.counts.shards_ended = ended
+
+    def shard_taken(self, shard: str, start: Position) -> None:
+        """The lease of a shard is ours: it is read from there."""
+        tally(self.counts.lease_changes, "taken")
+        self._log.info(Log.SHARD_STARTED, shard=shard, start=str(start))
+
+    def shard_released(self, shard: str) -> None:
+        """The lease of a shard was given up."""
+        tally(self.counts.lease_changes, "released")
+        self.iterator_age_s.pop(shard, None)
+
+    def shard_lost(self, shard: str) -> None:
+        """Another worker has the shard, or it is one of a stream that is no more."""
+        tally(self.counts.lease_changes, "lost")
+        self.iterator_age_s.pop(shard, None)
+        self._log.info(Log.LEASE_LOST, shard=shard)
+        self.working(shard=shard)  # its problems are no longer ours
 
     def shard_ended(self, shard: str) -> None:
         """A shard is finished; its age is of no more interest."""
@@ -252,20 +303,10 @@ class Meter:
         self._log.error(Log.MAPPING_RESTARTED, shard=shard, exc_info=error)
 
 
-def outcome_name(outcome: Outcome) -> str:
-    """The `outcome` label of esm_invocations_total."""
-    match outcome:
-        case Succeeded():
-            return "ok"
-        case FunctionError(error_type="Sandbox.Timedout"):
-            return "timeout"
-        case FunctionError():
-            return "function_error"
-        case Throttled():
-            return "throttled"
-        case Unreachable():
-            return "unreachable"
-        case LostReply():
-            return "lost_reply"
-        case TooLarge():
-            return "too_large"
+def _label(outcome: Outcome, verdict: Verdict) -> str:
+    """The `outcome` label of esm_invocations_total: an answer may report failures, or be none at all."""
+    if not isinstance(outcome, Succeeded):
+        return outcome_name(outcome)
+    if verdict.problem is not None:
+        return "function_error"
+    return "partial" if verdict.failed else "ok"

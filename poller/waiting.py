@@ -13,16 +13,17 @@ class Signal:
     """
 
     def __init__(self) -> None:
-        self._event = anyio.Event()
+        self._event: anyio.Event | None = None  # made by who waits: it costs far more than to set it
 
     def set(self) -> None:
         """Wake everyone who waits now."""
-        self._event.set()
-        self._event = anyio.Event()
+        if self._event is not None:
+            self._event.set()
+            self._event = None
 
     async def wait(self, timeout_s: float | None = None) -> None:
         """Return at the next `set`, or after `timeout_s`."""
-        event = self._event
+        event = self._event = self._event or anyio.Event()
         if timeout_s is None:
             await event.wait()
         elif timeout_s > 0:

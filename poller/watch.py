@@ -1,7 +1,7 @@
 """Notices what takes too long and says what it waits for: an enabled lane never stands still in silence."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 
 from poller.core.outcomes import Outcome
@@ -29,15 +29,19 @@ class Watch:
         self._numbers = count()
         self._waits: dict[int, tuple[str, float]] = {}
 
-    @contextmanager
-    def waiting_for(self, reason: str) -> Iterator[None]:
+    def waiting_for(self, reason: str) -> AbstractContextManager[None]:
         """Watch what happens inside."""
-        number = next(self._numbers)
-        self._waits[number] = (reason, self._clock.monotonic())
+        return _Wait(self._waits, next(self._numbers), (reason, self._clock.monotonic()))
+
+    @contextmanager
+    def invoking(self) -> Iterator[None]:
+        """Watch an invocation, and count it while it is under way."""
+        self._meter.counts.invocations += 1
         try:
-            yield
+            with self.waiting_for(FUNCTION):
+                yield
         finally:
-            del self._waits[number]
+            self._meter.counts.invocations -= 1
 
     async def run(self, drain: Drain) -> None:
         """Look until draining begins."""
@@ -55,6 +59,23 @@ class Watch:
                 self._meter.working(shard=reason)
 
 
+class _Wait:
+    """One wait; not a generator's context, because every batch passes several."""
+
+    __slots__ = ("_number", "_wait", "_waits")
+
+    def __init__(self, waits: dict[int, tuple[str, float]], number: int, wait: tuple[str, float]) -> None:
+        self._waits = waits
+        self._number = number
+        self._wait = wait
+
+    def __enter__(self) -> None:
+        self._waits[self._number] = self._wait
+
+    def __exit__(self, *details: object) -> None:
+        del self._waits[self._number]
+
+
 class WatchedTarget:
     """A target whose invocations are watched."""
 
@@ -68,7 +89,7 @@ class WatchedTarget:
 
     async def invoke(self, invocation: Invocation) -> Outcome:
         """Invoke the target."""
-        with self._watch.waiting_for(FUNCTION):
+        with self._watch.invoking():
             return await self._target.invoke(invocation)
 
     async def close(self) -> None:

@@ -60,8 +60,12 @@ class FileWatcher:
             await self._take_up(found)
         except InvalidFile as error:
             self._refused(error.problems)
-        except (StartError, StoreUnavailable, VersionChanged) as error:
+        except (StartError, StoreUnavailable) as error:
             self._refused((str(error),))
+        except VersionChanged:
+            pass  # a State came to rest meanwhile: the next look writes the rest
+        except Exception as error:  # noqa: BLE001  # no file that changes ends what polls
+            self._refused((f"the files cannot be taken up: {type(error).__name__}: {error}",))
         else:
             self._taken_up, self._told = seen, ()
             log.info(Log.FILES_TAKEN_UP, mappings=len(found.mappings), functions=len(found.functions))

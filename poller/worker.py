@@ -6,6 +6,7 @@ import socket
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -31,14 +32,18 @@ from poller.control_plane import serving
 from poller.core.tenure import Tenure
 from poller.definitions import Definitions
 from poller.errors import StartError, StateRefused
+from poller.events.queue import QueueLimits
 from poller.fleet import Alone, Fleet, SharedFleet
 from poller.functions.hosted import HostedFunctions
+from poller.invoking.service import Invoking, InvokingParts
 from poller.latest import LatestReaders
 from poller.membership import Membership, MembershipParts
+from poller.ops import Ops
 from poller.rules import FAST, Tempo
 from poller.runner import Runner
 from poller.settings import Profile, Settings, handler_environment
 from poller.state import State, open_state
+from poller.status import views_of
 from poller.supervisor import Supervisor, SupervisorParts
 from poller.surroundings import Surroundings, SystemClock
 from poller.telemetry import Log
@@ -83,8 +88,10 @@ class Worker:
             drain=self.drain,
             budget=ByteBudget(settings.byte_budget, self.drain),
         )
-        self._tempo = FAST if settings.profile is Profile.TEST else Tempo()
+        self.ops = Ops(self._surroundings, shards=settings.metrics_shards)
+        self._tempo = _tempo(settings)
         self._supervisor: Supervisor | None = None
+        self._invoking: Invoking | None = None
 
     @property
     def runners(self) -> Sequence[Runner]:
@@ -96,12 +103,14 @@ class Worker:
 
         Raises:
             StateRefused: The state store cannot be used.
-            StartError: A function cannot be hosted, or the files do not fit what is stored.
+            StartError: A function cannot be hosted, the files do not fit what is stored, or a port is taken.
         """
         async with AsyncExitStack() as stack:
-            aws = await stack.enter_async_context(Aws())
+            if self._settings.ops is not None:
+                await stack.enter_async_context(self.ops.serving(self._settings.ops))
+            aws = await stack.enter_async_context(Aws(hot_path=self._settings.hot_path))
             state = await stack.enter_async_context(
-                open_state(self._settings.state, aws=aws, region=self._settings.region)
+                open_state(self._settings.state, self._queue_limits, aws=aws, region=self._settings.region)
             )
             fleet = await stack.enter_async_context(self._fleet(state))
             hosted = HostedFunctions(handler_environment())
@@ -126,7 +135,7 @@ class Worker:
                     workshop=workshop,
                     surroundings=self._surroundings,
                     drain_timeout_s=self._drain_timeout_s,
-                    on_ready=self._on_ready,
+                    on_ready=self._now_ready,
                     look_s=self._tempo.look_s,
                     refresh_s=self._tempo.discovery_s,
                     settle_patience_s=self._tempo.settle_patience_s,
@@ -140,13 +149,41 @@ class Worker:
                 store=store,
                 changed=supervisor.changed,
                 wall=self._surroundings.clock.wall,
+                metrics=self._settings.ops is not None,
                 allow_removal=self._settings.allow_removal,
             )
             await _take_up(definitions, self._mapping_set)
-            handlers = self._handlers(store, AwsAdmission(aws, self._surroundings, latest), supervisor)
-            await stack.enter_async_context(serving(self._settings, handlers))
+            invoking = self._invoking = self._make_invoking(state, hosted, aws)
+            handlers = self._handlers(store, self._admission(aws, latest), supervisor)
+            await stack.enter_async_context(serving(self._settings, {**handlers, **invoking.handlers}))
+            self.ops.loaded(lambda: views_of(supervisor.stored, supervisor.runners))
             watcher = FileWatcher(self._paths, definitions.take_up, self._answers)
-            return await self._supervise(supervisor, watcher)
+            return await self._supervise(supervisor, watcher, invoking)
+
+    def _now_ready(self, mappings: int) -> None:
+        self.ops.begun()
+        self._on_ready(mappings)
+
+    def _admission(self, aws: Aws, latest: LatestReaders) -> Admission:
+        return AwsAdmission(aws, self._surroundings, latest, metrics=self._settings.ops is not None)
+
+    @property
+    def _queue_limits(self) -> QueueLimits:
+        settings = self._settings
+        return QueueLimits(events=settings.async_queue_events, payload_bytes=settings.async_queue_bytes)
+
+    def _make_invoking(self, state: State, hosted: HostedFunctions, aws: Aws) -> Invoking:
+        return Invoking(
+            InvokingParts(
+                directory=self._directory,
+                hosted=hosted,
+                aws=aws,
+                events=state.events,
+                configs=state.event_invoke_configs,
+                surroundings=self._surroundings,
+                tempo=self._tempo,
+            )
+        )
 
     @asynccontextmanager
     async def _fleet(self, state: State) -> AsyncIterator[Fleet]:
@@ -177,19 +214,40 @@ class Worker:
         tags = TagOperations(store, self._directory)
         return {**mapping_handlers(operations, tags), **function_handlers(functions)}
 
-    async def _supervise(self, supervisor: Supervisor, watcher: FileWatcher) -> bool:
-        drained = False
+    async def _supervise(self, supervisor: Supervisor, watcher: FileWatcher, invoking: Invoking) -> bool:
+        drained = invoked = False
         async with anyio.create_task_group() as beside:
             beside.start_soon(watcher.run, self.drain)
-            drained = await supervisor.run()
+            async with anyio.create_task_group() as limit:
+                with anyio.CancelScope() as work:
+                    limit.start_soon(self._limit_drain, work)
+                    async with anyio.create_task_group() as invocations:
+                        invocations.start_soon(invoking.run)
+                        drained = await supervisor.run()
+                invoked = not work.cancelled_caught
+                limit.cancel_scope.cancel()
             beside.cancel_scope.cancel()
-        return drained
+        return drained and invoked
+
+    async def _limit_drain(self, work: anyio.CancelScope) -> None:
+        await self.drain.wait()
+        await anyio.sleep(self._drain_timeout_s())
+        work.cancel()
 
     def _drain_timeout_s(self) -> float:
         if self._settings.drain_timeout_s is not None:
             return self._settings.drain_timeout_s
-        running: Sequence[Function] = () if self._supervisor is None else self._supervisor.functions
+        running: list[Function] = []
+        if self._supervisor is not None and self._invoking is not None:
+            running = [*self._supervisor.functions, *self._invoking.functions]
         return max((function.timeout for function in running), default=0.0) + DRAIN_MARGIN_S
+
+
+def _tempo(settings: Settings) -> Tempo:
+    tempo = FAST if settings.profile is Profile.TEST else Tempo()
+    if settings.async_retry_base_s is None:
+        return tempo
+    return replace(tempo, event_retry_base_s=settings.async_retry_base_s)
 
 
 async def _take_up(definitions: Definitions, mapping_set: MappingSet) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import anyio
+
 from mappings.errors import AlreadyMapped
 from mappings.store import MappingStore, StoredMapping
 
@@ -12,6 +14,8 @@ class LayeredStore:
     def __init__(self, *, files: MappingStore, api: MappingStore) -> None:
         self._files = files
         self._api = api
+        # Between the look into the other layer and the write.
+        self._writing = anyio.Lock()
 
     async def get(self, uuid: str) -> StoredMapping | None:
         """One mapping."""
@@ -24,13 +28,19 @@ class LayeredStore:
 
     async def add(self, stored: StoredMapping) -> None:
         """Add a mapping to its layer."""
-        await self._refuse_second(stored)
-        await self._layer(stored).add(stored)
+        async with self._writing:
+            await self._refuse_second(stored)
+            await self._layer(stored).add(stored)
 
     async def replace(self, changed: StoredMapping) -> StoredMapping:
         """Put a mapping in the place of the version it carries."""
-        await self._refuse_second(changed)
-        return await self._layer(changed).replace(changed)
+        layer = self._layer(changed)
+        async with self._writing:
+            before = await layer.get(changed.uuid)
+            # Most writes leave source and function as they are: then there is nothing to look for.
+            if before is None or before.mapping.link != changed.mapping.link:
+                await self._refuse_second(changed)
+            return await layer.replace(changed)
 
     async def remove(self, stored: StoredMapping) -> None:
         """Remove a mapping from its layer."""

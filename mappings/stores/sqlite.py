@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from mappings.errors import AlreadyMapped, VersionChanged
 from mappings.store import StoredMapping
@@ -87,6 +88,8 @@ def _select(db: sqlite3.Connection, uuid: str) -> StoredMapping | None:
     return _stored(row) if row else None
 
 
+# All mappings are listed after each change of one, and all but that one read as they did before.
+@lru_cache(maxsize=10_000)
 def _stored(row: tuple[str, int, str]) -> StoredMapping:
     text, version, result = row
     return from_text(text, version=version, last_processing_result=result)

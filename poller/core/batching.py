@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from poller.core.payload import MAX_PAYLOAD_BYTES, count_that_fits, encoded_size
-from poller.core.records import Record
+from poller.core.records import Record, total_size
 from poller.core.timewindow import TimeWindow
 
 
@@ -21,8 +21,10 @@ class Trigger(StrEnum):
     SHARD_END = "shard_end"
     TUMBLING_WINDOW = "tumbling_window"
     """The tumbling window of its records is over."""
+    BISECT = "bisect"
+    """It is a half of a batch that failed."""
     RETRY = "retry"
-    """It is what was left of another batch: bisected, or cut at a reported failure."""
+    """It is what was left of another batch: cut at a reported failure, or at what was too old."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +92,8 @@ class Batcher:
         self._limits = limits
         self._scope = scope
         self._pending: deque[Record] = deque()
+        self._messages: set[str] = set()
+        """Those of a queue among them; a record of a stream is never repeated."""
         self._bytes = 0
         self._payload_bytes = limits.payload_bytes
         self._opened_at = 0.0
@@ -102,7 +106,8 @@ class Batcher:
         if not self._pending:
             self._opened_at = now
         self._pending.extend(records)
-        self._bytes += sum(record.size for record in records)
+        self._bytes += total_size(records)
+        self._messages.update([record.item_identifier for record in records if record.position is None])
 
     def set_aside(self, size_bytes: int) -> None:
         """Keep room in each payload for what stands beside the records."""
@@ -137,23 +142,33 @@ class Batcher:
             trigger = Trigger.SIZE
         elif count < len(self._pending):
             trigger = Trigger.BYTES
-        records = tuple(self._pending.popleft() for _ in range(count))
-        self._bytes -= sum(record.size for record in records)
+        records = self._cut(count)
         return Batch(records=records, trigger=trigger, id=batch_id(self._scope, records))
+
+    def _cut(self, count: int) -> tuple[Record, ...]:
+        if count == len(self._pending):
+            return tuple(self.drop_all())
+        records = tuple([self._pending.popleft() for _ in range(count)])
+        self._bytes -= total_size(records)
+        self._messages.difference_update([record.item_identifier for record in records])
+        return records
 
     def drop_repeated(self, records: Sequence[Record]) -> Sequence[Record]:
         """Give up what was gathered of messages that were received again: only the last receipt is good."""
-        again = {record.item_identifier for record in records if record.position is None}
+        again = self._messages.intersection([record.item_identifier for record in records])
+        if not again:
+            return ()
         repeated = tuple(record for record in self._pending if record.item_identifier in again)
-        if repeated:
-            self._pending = deque(r for r in self._pending if r.item_identifier not in again)
-            self._bytes -= sum(record.size for record in repeated)
+        self._pending = deque(r for r in self._pending if r.item_identifier not in again)
+        self._bytes -= total_size(repeated)
+        self._messages -= again
         return repeated
 
     def drop_all(self) -> Sequence[Record]:
         """Give back everything that was gathered and not cut."""
         dropped = tuple(self._pending)
         self._pending.clear()
+        self._messages.clear()
         self._bytes = 0
         return dropped
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
 
 from mappings.arns import EventSource, SourceKind
 from mappings.model import EventSourceMapping
@@ -11,6 +12,23 @@ from poller.core.discards import Discard, ResponseContext
 from poller.core.payload import encode_json, encode_records
 from poller.core.records import Record
 from poller.core.timewindow import TimeWindow
+
+
+class Told(Protocol):
+    """What a queue, topic or bucket can be sent."""
+
+    @property
+    def object_key(self) -> str:
+        """Its name in an S3 bucket."""
+        ...
+
+    def text(self) -> str:
+        """Return it as a message."""
+        ...
+
+    def with_payload(self) -> bytes:
+        """Return it with all there is, for a destination without a limit."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +105,7 @@ def _members(
         },
         **_response(discard.response),
         "version": "1.0",
-        "timestamp": _milliseconds(wall_now),
+        "timestamp": milliseconds(wall_now),
         batch_info: _batch_info(discard.records, source=mapping.event_source, shard=shard, moment=moment),
         **_time_window_info(discard.window),
     }
@@ -128,7 +146,8 @@ def _batch_info(
     }
 
 
-def _milliseconds(epoch_s: float) -> str:
+def milliseconds(epoch_s: float) -> str:
+    """Return a moment as Lambda writes it in documents, such as 2024-01-01T00:00:00.123Z."""
     # Rounded first: the binary form of a whole millisecond often lies just below it.
     return _moment(round(epoch_s, 3), "milliseconds")
 
@@ -144,6 +163,6 @@ def _moment(epoch_s: float, precision: str) -> str:
 
 # The name of the batch's member, and how precise its times are (semantics 3.9.3).
 _BY_KIND: Mapping[SourceKind, tuple[str, Callable[[float], str]]] = {
-    SourceKind.KINESIS: ("KinesisBatchInfo", _milliseconds),
+    SourceKind.KINESIS: ("KinesisBatchInfo", milliseconds),
     SourceKind.DYNAMODB: ("DDBStreamBatchInfo", _seconds),
 }

@@ -28,11 +28,19 @@ class Frontier:
         """Records are finished: handled, filtered out or discarded."""
         self._open.difference_update(records)
 
+    @property
+    def movable(self) -> bool:
+        """Whether finished records are to be passed over."""
+        return bool(self._order) and self._order[0] not in self._open
+
     def advance(self) -> str | None:
         """Pass over finished records; the sequence number reached, or None if it has not moved."""
         reached: str | None = None
-        while self._order and self._order[0] not in self._open:
-            reached = self._passed = self._order.popleft().position
+        order, unfinished = self._order, self._open
+        while order and order[0] not in unfinished:
+            reached = order.popleft().position
+        if reached is not None:
+            self._passed = reached
         # Records that share a sequence number (de-aggregated ones) are passed only together.
         if self._order and self._order[0].position == reached:
             reached = self._advanced_to

@@ -3,7 +3,7 @@
 Every store applies these transitions atomically; that they raise means that the row stays as it is.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from poller.core.records import Position
 from poller.core.timewindow import WindowState
@@ -30,6 +30,8 @@ class Lease:
     """Who asked the owner for the shard; once that gave it up, whom it is kept for."""
     window: WindowState | None = None
     """The tumbling window that is open at the checkpoint; the two are only ever written together."""
+    written_at: float | None = field(default=None, compare=False)
+    """When the checkpoint was written, epoch seconds by its writer's clock; nothing depends on it."""
 
 
 def taken(stored: Lease | None, seen: Lease, owner: str) -> Lease:

@@ -35,6 +35,10 @@ class Plan:
     """Shards that left the stream before they were read to their end."""
     settled: Sequence[str] = ()
     """Finished shards that left the stream and whose children have begun: nobody will ask for them again."""
+    waiting: int = 0
+    """Shards whose parents are not finished."""
+    ended: int = 0
+    """Shards that are finished, and that somebody may yet ask for."""
 
 
 class Absences:
@@ -102,6 +106,7 @@ def plan(
         # What has begun was allowed to: its parents may be forgotten by now.
         and (checkpoint.begun or _parents_finished(parents[shard_id], checkpoints, gone))
     ]
+    ended = [shard_id for shard_id, checkpoint in checkpoints.items() if checkpoint.ended]
     vanished = [k.id for k in current.values() if k.id in gone and not k.checkpoint.ended]
     awaited = {parent for id_, at in checkpoints.items() if not at.begun for parent in parents[id_]}
     # One listing that leaves a shard out must not make it new: it would be read from its beginning again.
@@ -112,6 +117,8 @@ def plan(
         readable=sorted(readable),
         vanished=sorted(vanished),
         settled=sorted(settled),
+        waiting=len(checkpoints) - len(ended) - len(readable),
+        ended=len(ended) - len(settled),
     )
 
 

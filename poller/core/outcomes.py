@@ -30,6 +30,8 @@ class Throttled:
     """Refused for load: the function did not run."""
 
     retry_after_s: float | None = None
+    reserved: bool = False
+    """Whether it was the function's own reserved concurrency that was used up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +57,22 @@ class TooLarge:
 
 
 Outcome = Succeeded | FunctionError | Throttled | Unreachable | LostReply | TooLarge
+
+
+def outcome_name(outcome: Outcome) -> str:
+    """What came of an invocation, in a word."""
+    match outcome:
+        case Succeeded():
+            return "ok"
+        case FunctionError(error_type="Sandbox.Timedout"):
+            return "timeout"
+        case FunctionError():
+            return "function_error"
+        case Throttled():
+            return "throttled"
+        case Unreachable():
+            return "unreachable"
+        case LostReply():
+            return "lost_reply"
+        case TooLarge():
+            return "too_large"

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 import orjson
 
@@ -16,8 +17,14 @@ _END = b"}"
 
 
 def encode_records(records: Sequence[Record], members: bytes = b"") -> bytes:
-    """Join records into the event the function receives; `members` stand behind them as they are."""
-    return _OPENING + b",".join([record.event for record in records]) + _CLOSING + members + _END
+    """Join records into the event the function receives; `members` stand behind them as they are.
+
+    The frame goes on the first and the last record: around the whole, it would copy megabytes once more.
+    """
+    events = [record.event for record in records] or [b""]
+    events[0] = _OPENING + events[0]
+    events[-1] += _CLOSING + members + _END
+    return b",".join(events)
 
 
 def window_members(current: WindowState, *, shard: str, source_arn: str, final: bool, early: bool) -> bytes:
@@ -42,10 +49,10 @@ def encoded_size(count: int, record_bytes: int) -> int:
 def count_that_fits(records: Iterable[Record], *, limit_bytes: int, limit_count: int) -> int:
     """How many leading records one payload can hold; at least one, so that an oversized record moves on."""
     count = 0
-    total = 0
-    for record in records:
-        total += record.size
-        if count == limit_count or (count and encoded_size(count + 1, total) > limit_bytes):
+    room = limit_bytes - encoded_size(1, 0)
+    for record in islice(records, limit_count):
+        room -= len(record.event) + (count > 0)
+        if room < 0 and count:
             break
         count += 1
     return count

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Record:
+
+class Record(Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """One message or stream record, already in the shape the function sees.
 
-    Records are compared by identity: the same message received twice is two records.
+    Records are compared by identity: the same message received twice is two records. They are made by the
+    million: a Struct costs a tenth of a frozen dataclass, and without cycles none need be looked for.
     """
 
     item_identifier: str
@@ -139,6 +141,11 @@ class Topology:
     shards: tuple[Shard, ...]
     server_time: float | None = None
     """The service's clock when it answered, epoch seconds; None where it does not say."""
+
+
+def total_size(records: Sequence[Record]) -> int:
+    """Bytes that records add to a payload together. Without a call for each: every step sums them."""
+    return sum([len(record.event) for record in records])
 
 
 def without_repeats(records: Sequence[Record]) -> tuple[Sequence[Record], Sequence[Record]]:

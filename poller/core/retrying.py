@@ -86,7 +86,7 @@ class QueueRetry:
 
     def admit(self, batch: Batch, now: Now) -> Admission:
         """A message that somebody else may hold by now is not delivered late (semantics 2.10.3)."""
-        held = tuple(r for r in batch.records if r.held_until is None or r.held_until > now.monotonic)
+        held = tuple([r for r in batch.records if r.held_until is None or r.held_until > now.monotonic])
         if len(held) == len(batch.records):
             return Admission(deliver=batch)
         left = tuple(r for r in batch.records if r not in held)
@@ -188,7 +188,10 @@ class StreamRetry:
         failed = len(batch.records) if failed is None else failed
         if len(batch.records) > 1 and self._splits(batch, outcome):
             middle = len(batch.records) // 2
-            halves = (self._part(batch, batch.records[:middle]), self._part(batch, batch.records[middle:]))
+            halves = tuple(
+                self._part(batch, records, Trigger.BISECT)
+                for records in (batch.records[:middle], batch.records[middle:])
+            )
             return Verdict(
                 retry=halves, delay_s=self.failure_backoff.delay(1), failed=failed, problem=problem
             )
@@ -215,11 +218,11 @@ class StreamRetry:
             case _:
                 return self.bisect
 
-    def _part(self, batch: Batch, records: tuple[Record, ...]) -> Batch:
+    def _part(self, batch: Batch, records: tuple[Record, ...], trigger: Trigger = Trigger.RETRY) -> Batch:
         """A batch cut from another starts with fresh budgets (semantics 3.7.2, 3.8.5)."""
         return Batch(
             records=records,
-            trigger=Trigger.RETRY,
+            trigger=trigger,
             id=batch_id(self.scope, records),
             window=batch.window,
             members=batch.members,

@@ -30,7 +30,12 @@ class Performance:
         self._stage = stage
         self._interrupted = interrupted
         own = replace(
-            settings, state=stage.state, profile=Profile.TEST, drain_timeout_s=DRAIN_LIMIT_S, api=None
+            settings,
+            state=stage.state,
+            profile=Profile.TEST,
+            drain_timeout_s=DRAIN_LIMIT_S,
+            api=None,
+            ops=None,
         )
         self._worker = Worker(stage.mapping_set, own, on_ready=self._now_ready)
         self._ready = False

@@ -21,7 +21,7 @@ async def run_demo(settings: Settings, plain: bool) -> int:  # noqa: FBT001  # a
     """Run the demo.
 
     Args:
-        settings: Those of the log and the byte budget are obeyed; state, pace and drain are the demo's own.
+        settings: Those of the log and the byte budget are obeyed; the rest is the demo's own.
         plain: Whether to print lines where a live view could be shown.
 
     Returns:

@@ -11,7 +11,8 @@ from poller.destinations.s3 import S3Destination
 from poller.destinations.sns import SnsDestination
 from poller.destinations.sqs import SqsDestination
 from poller.errors import DestinationUnsuitable
-from poller.interfaces import Destination
+
+ServiceDestination = SqsDestination | SnsDestination | S3Destination
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,7 @@ class _Kind:
 
     resource: re.Pattern[str]
     expected: str
-    make: Callable[[Arn, str, Aws], Destination]
+    make: Callable[[Arn, str, Aws], ServiceDestination]
 
 
 _KINDS: Mapping[str, _Kind] = {
@@ -43,7 +44,7 @@ _KINDS: Mapping[str, _Kind] = {
 }
 
 
-def make_destination(text: str, *, region: str, aws: Aws) -> Destination:
+def make_destination(text: str, *, region: str, aws: Aws) -> ServiceDestination:
     """The destination an ARN names.
 
     Args:

@@ -1,4 +1,4 @@
-"""Which error of an on-failure destination an SDK error means."""
+"""Which error of a destination an SDK error means."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -66,6 +66,13 @@ _BY_CODE: Mapping[str, type[DestinationError]] = {
     **dict.fromkeys(_DENIED, DestinationDenied),
     **dict.fromkeys(_UNSUITABLE, DestinationUnsuitable),
 }
+
+
+def code_error(code: str) -> type[DestinationError]:
+    """The error that a service's own word for one means."""
+    return _BY_CODE.get(code) or (
+        DestinationDenied if code == "AccessDeniedException" else DestinationUnavailable
+    )
 
 
 @contextmanager

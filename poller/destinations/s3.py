@@ -1,7 +1,7 @@
 """S3 buckets as on-failure destinations: one object for each document, records included."""
 
 from poller.aws import Aws
-from poller.core.documents import Document
+from poller.core.documents import Told
 from poller.destinations.errors import destination_errors
 
 
@@ -24,7 +24,7 @@ class S3Destination:
         with destination_errors(self._bucket):
             await client.head_bucket(Bucket=self._bucket)
 
-    async def send(self, document: Document) -> None:
+    async def send(self, document: Told) -> None:
         """Write the document; a second try writes the same object."""
         client = await self._aws.client("s3", self._region)
         with destination_errors(self._bucket):

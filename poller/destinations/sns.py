@@ -1,9 +1,10 @@
-"""SNS topics as on-failure destinations: one notification for each document."""
+"""SNS topics as destinations: one notification for each document."""
 
 from mappings.arns import Arn
 from poller.aws import Aws
-from poller.core.documents import Document
+from poller.core.documents import Told
 from poller.destinations.errors import destination_errors
+from poller.destinations.sqs import MessageAttributes
 
 
 class SnsDestination:
@@ -16,8 +17,16 @@ class SnsDestination:
     async def check(self) -> None:
         """Nothing can be asked of a topic with the right to publish alone."""
 
-    async def send(self, document: Document) -> None:
+    async def send(self, document: Told) -> None:
         """Publish the document, without the records."""
+        await self.publish(document.text())
+
+    async def publish(self, message: str, attributes: MessageAttributes | None = None) -> None:
+        """Publish a notification."""
         client = await self._aws.client("sns", self._topic.region)
         with destination_errors(self._topic.resource):
-            await client.publish(TopicArn=str(self._topic), Message=document.text())
+            await client.publish(
+                TopicArn=str(self._topic),
+                Message=message,
+                **({"MessageAttributes": attributes} if attributes else {}),
+            )

@@ -1,9 +1,13 @@
-"""SQS queues as on-failure destinations: one message for each document."""
+"""SQS queues as destinations: one message for each document."""
+
+from collections.abc import Mapping
 
 from mappings.arns import Arn
 from poller.aws import NO_ACCOUNT, Aws
-from poller.core.documents import Document
+from poller.core.documents import Told
 from poller.destinations.errors import destination_errors
+
+MessageAttributes = Mapping[str, Mapping[str, str]]
 
 
 class SqsDestination:
@@ -22,13 +26,21 @@ class SqsDestination:
             found = await client.get_queue_url(QueueName=self._queue.resource, **self._owner())
         self._url = found["QueueUrl"]
 
-    async def send(self, document: Document) -> None:
+    async def send(self, document: Told) -> None:
         """Send the document, without the records, as a message."""
+        await self.send_message(document.text())
+
+    async def send_message(self, body: str, attributes: MessageAttributes | None = None) -> None:
+        """Send a message."""
         if not self._url:
             await self.check()
         client = await self._aws.client("sqs", self._queue.region)
         with destination_errors(self._queue.resource):
-            await client.send_message(QueueUrl=self._url, MessageBody=document.text())
+            await client.send_message(
+                QueueUrl=self._url,
+                MessageBody=body,
+                **({"MessageAttributes": attributes} if attributes else {}),
+            )
 
     def _owner(self) -> dict[str, str]:
         account = self._queue.account

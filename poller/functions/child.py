@@ -24,7 +24,7 @@ class Child:
         self._lifeline = lifeline
 
     @classmethod
-    def spawn(cls, function: FunctionDefinition, *, runtime_api: str, output_fd: int) -> Self:
+    def spawn(cls, function: FunctionDefinition, *, version: str, runtime_api: str, output_fd: int) -> Self:
         """Start it; raises OSError where the system refuses."""
         its_end, lifeline = os.pipe()
         # `-P`: the directory of the main program is not put on the import path.
@@ -36,7 +36,7 @@ class Child:
                 stdout=output_fd,
                 stderr=output_fd,
                 cwd=function.root,
-                env=function.process_environment(runtime_api=runtime_api),
+                env=function.process_environment(runtime_api=runtime_api, version=version),
                 # A group of its own: a signal from the terminal is for the poller alone, and a kill reaches
                 # what the handler started.
                 start_new_session=True,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from poller.errors import StartError
 
-VERSION = "$LATEST"
+LATEST = "$LATEST"
 HANDLER_FORM = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 # Variables by which the runtime client would leave the mode that this host serves (thread polling, several
@@ -65,23 +65,25 @@ class FunctionDefinition:
         """The handler as the runtime client spells it."""
         return self.handler.replace(":", ".")
 
-    def process_environment(self, *, runtime_api: str) -> dict[str, str]:
-        """All variables of one process; `runtime_api` is the host:port it asks for events."""
+    def process_environment(self, *, runtime_api: str, version: str = LATEST) -> dict[str, str]:
+        """All variables of one process; `runtime_api` is the host:port it asks for events of `version`."""
         inherited = {name: text for name, text in self.environment.items() if name not in NOT_INHERITED}
         region = inherited.get("AWS_REGION") or inherited.get("AWS_DEFAULT_REGION") or self.arn.split(":")[3]
         defaults = {"AWS_LAMBDA_LOG_FORMAT": "Text", "TZ": ":UTC"}
-        return defaults | inherited | self._reserved(region) | {"AWS_LAMBDA_RUNTIME_API": runtime_api}
+        return (
+            defaults | inherited | self._reserved(region, version) | {"AWS_LAMBDA_RUNTIME_API": runtime_api}
+        )
 
-    def _reserved(self, region: str) -> dict[str, str]:
+    def _reserved(self, region: str, version: str) -> dict[str, str]:
         day = datetime.now(UTC).strftime("%Y/%m/%d")
         return {
             "_HANDLER": self.runtime_handler,
             "LAMBDA_TASK_ROOT": str(self.root.resolve()),
             "AWS_LAMBDA_FUNCTION_NAME": self.name,
-            "AWS_LAMBDA_FUNCTION_VERSION": VERSION,
+            "AWS_LAMBDA_FUNCTION_VERSION": version,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self.memory_mb),
             "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{self.name}",
-            "AWS_LAMBDA_LOG_STREAM_NAME": f"{day}/[{VERSION}]{uuid.uuid4().hex}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": f"{day}/[{version}]{uuid.uuid4().hex}",
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,

@@ -1,6 +1,7 @@
 """How a function that failed looks to whoever invoked it: AWS's error types and texts."""
 
 import signal
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -66,3 +67,17 @@ def _member(body: bytes, name: str) -> str:
         return ""
     value = document.get(name) if isinstance(document, dict) else None
     return value if isinstance(value, str) else ""
+
+
+def explained(error: FunctionError, *, request_id: str, timeout_s: float) -> FunctionError:
+    """Give an error of an HTTP function, which has no body, the one that Lambda would answer with."""
+    if error.payload:
+        return error
+    match error.error_type:
+        case "Sandbox.Timedout":
+            return replace(error, payload=timed_out(request_id, timeout_s=timeout_s).payload)
+        case "Function.ResponseSizeTooLarge":
+            return replace(error, payload=response_too_large().payload)
+        case _:
+            message = f"The application answered with status {error.status_code}."
+            return replace(error, payload=_sandbox_error(error.error_type, message).payload)

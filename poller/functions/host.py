@@ -1,16 +1,19 @@
 """A function's processes: started on demand, up to its concurrency, and shared fairly among invocations."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import replace
 
 import anyio
 import structlog
 
 from poller.core.backoff import Backoff
-from poller.core.outcomes import FunctionError, Outcome, TooLarge, Unreachable
+from poller.core.outcomes import FunctionError, Outcome, Succeeded, Throttled, TooLarge, Unreachable
 from poller.errors import StartError
 from poller.functions import failures
-from poller.functions.definition import FunctionDefinition
+from poller.functions.asked import Asked
+from poller.functions.definition import LATEST, FunctionDefinition
 from poller.functions.process import RuntimeProcess
+from poller.functions.slots import Line, Slots
 from poller.telemetry import Log
 
 # 6 MiB: quota of a synchronous invocation's payload.
@@ -21,21 +24,12 @@ START_BACKOFF = Backoff(first_s=0.5, cap_s=30.0)
 CLOSED = Unreachable(reason="the function host is closed")
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What somebody wants the function to be run with."""
-
-    payload: bytes
-    request_id: str
-    function_arn: str
-
-
 class FunctionHost:
     """Runs one function. `start` and `close` may be called from different tasks."""
 
     def __init__(self, function: FunctionDefinition, *, concurrency: int = 1) -> None:
         self.function = function
-        self._slots = anyio.Semaphore(concurrency, fast_acquire=True)
+        self._slots = Slots(concurrency)
         self._processes: list[RuntimeProcess] = []
         self._idle: list[RuntimeProcess] = []
         self._failed_starts = 0
@@ -66,18 +60,27 @@ class FunctionHost:
         self._idle.append(process)
 
     async def invoke(self, payload: bytes, *, request_id: str, function_arn: str | None = None) -> Outcome:
-        """Run the function once, in the order of asking; waits for a free process.
+        """Run the function once, in the order of asking, however long that takes."""
+        arn = function_arn or self.function.arn
+        return await self.run(Asked(payload=payload, request_id=request_id, function_arn=arn))
 
-        `function_arn` is what the caller calls it, and the handler's context shows; by default its own.
-        """
-        asked = _Asked(payload, request_id, function_arn or self.function.arn)
-        if len(payload) > PAYLOAD_LIMIT_BYTES:
-            return TooLarge(size=len(payload))
-        async with self._slots:
+    async def run(
+        self, asked: Asked, *, line: Line = Line.DELIVERIES, patience_s: float = math.inf
+    ) -> Outcome:
+        """Run the function once; waits up to `patience_s` for its turn, and then does not run it."""
+        if len(asked.payload) > PAYLOAD_LIMIT_BYTES:
+            return TooLarge(size=len(asked.payload))
+        if not await self._slots.take(line, patience_s):
+            return Throttled(reserved=True)
+        try:
             outcome = await self._invoke_idle(asked)
             if outcome is None:
                 outcome = await self._invoke_new(asked)
-            return outcome
+        finally:
+            self._slots.free(line)
+        if asked.version != LATEST and isinstance(outcome, Succeeded | FunctionError):
+            return replace(outcome, executed_version=asked.version)
+        return outcome
 
     async def close(self) -> None:
         """Kill every process and see it gone; what runs is lost, what waits is refused. Twice is fine."""
@@ -87,24 +90,30 @@ class FunctionHost:
         for process in self._processes:
             await process.until_gone()
 
-    async def _invoke_idle(self, asked: "_Asked") -> Outcome | None:
-        while self.open and self._idle:
-            # The one used last, whose caches are warm.
-            outcome = await self._invoke_on(self._idle.pop(), asked)
+    async def _invoke_idle(self, asked: Asked) -> Outcome | None:
+        while self.open and (process := self._idle_process(asked.version)) is not None:
+            outcome = await self._invoke_on(process, asked)
             if outcome is not None:
                 return outcome
         return None
 
-    async def _invoke_new(self, asked: "_Asked") -> Outcome:
+    def _idle_process(self, version: str) -> RuntimeProcess | None:
+        """Take one that runs this version: the one used last, whose caches are warm."""
+        for index in range(len(self._idle) - 1, -1, -1):
+            if self._idle[index].version == version:
+                return self._idle.pop(index)
+        return None
+
+    async def _invoke_new(self, asked: Asked) -> Outcome:
         with anyio.move_on_after(self._next_start_at - anyio.current_time()):
             await self._closing.wait()
         if not self.open:
             return CLOSED
         try:
-            process = self._launch()
+            process = self._launch(asked.version)
         except OSError as error:
             return self._start_failed(Unreachable(reason=f"no process could be started: {error}"))
-        failure = await process.ready(request_id=asked.request_id)
+        failure = await process.ready(request_id=asked.request_id, tail=asked.tail)
         if not self.open:
             return CLOSED
         if failure is not None:
@@ -113,18 +122,16 @@ class FunctionHost:
         outcome = await self._invoke_on(process, asked)
         return outcome or self._start_failed(Unreachable(reason="the process ended before it had the event"))
 
-    async def _invoke_on(self, process: RuntimeProcess, asked: "_Asked") -> Outcome | None:
+    async def _invoke_on(self, process: RuntimeProcess, asked: Asked) -> Outcome | None:
         try:
-            return await process.invoke(
-                asked.payload, request_id=asked.request_id, function_arn=asked.function_arn
-            )
+            return await process.invoke(asked)
         finally:
             if process.alive:
                 self._idle.append(process)
 
-    def _launch(self) -> RuntimeProcess:
+    def _launch(self, version: str = LATEST) -> RuntimeProcess:
         self._processes = [process for process in self._processes if not process.gone]
-        process = RuntimeProcess(self.function)
+        process = RuntimeProcess(self.function, version=version)
         self._processes.append(process)
         return process
 

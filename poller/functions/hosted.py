@@ -1,14 +1,16 @@
-"""The handlers of this process: each hosted once, however many mappings and callers invoke it."""
+"""What of this process's functions is shared by all who invoke them: each handler's host, and slots."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 import anyio
 
-from mappings.functions import HandlerFunction
+from mappings.functions import HandlerFunction, UrlFunction
 from poller.functions.definition import FunctionDefinition
 from poller.functions.host import FunctionHost
+from poller.functions.slots import Slots
 
 
 @dataclass(slots=True)
@@ -25,6 +27,7 @@ class HostedFunctions:
         self._environment = environment
         self._hosted: dict[HandlerFunction, _Hosted] = {}
         self._listed: frozenset[HandlerFunction] = frozenset()
+        self._slots: WeakValueDictionary[UrlFunction, Slots] = WeakValueDictionary()
         self._changing = anyio.Lock()
 
     @asynccontextmanager
@@ -44,6 +47,15 @@ class HostedFunctions:
         finally:
             with anyio.CancelScope(shield=True):
                 await self._let_go(function)
+
+    def slots(self, function: UrlFunction) -> Slots | None:
+        """The reserved concurrency of an HTTP function, while somebody holds it; None without a limit."""
+        if function.concurrency is None:
+            return None
+        slots = self._slots.get(function)
+        if slots is None:
+            slots = self._slots[function] = Slots(function.concurrency)
+        return slots
 
     async def keep(self, listed: Mapping[HandlerFunction, str]) -> None:
         """Host these, given with their ARNs, also while nobody uses them; and no longer what was kept before.

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import anyio
 import structlog
 
+from poller.core.log_tail import LogTail
 from poller.telemetry import Log
 
 # Longer lines are logged in pieces of this size: memory is bounded and nothing is lost.
@@ -27,6 +28,7 @@ class Output:
     def __init__(self, *, function: str) -> None:
         self._log = structlog.get_logger().bind(function=function)
         self._request_id = ""
+        self._tail: LogTail | None = None
         self._partial = b""
         # One pipe for both streams keeps the order in which the function wrote.
         self._read_fd, self._write_fd = os.pipe()
@@ -41,15 +43,17 @@ class Output:
         finally:
             os.close(self._write_fd)
 
-    def begin(self, request_id: str) -> None:
-        """What is read from now on belongs to this invocation."""
+    def begin(self, request_id: str, tail: LogTail | None = None) -> None:
+        """What is read from now on belongs to this invocation; `tail` takes it too."""
         self._request_id = request_id
+        self._tail = tail
 
     def end(self) -> None:
         """The invocation has answered: take what it wrote, and let later lines belong to nobody."""
         self.drain()
         self._flush()
         self._request_id = ""
+        self._tail = None
 
     async def pump(self) -> None:
         """Read for as long as the process lives; returns when nobody can write any more."""
@@ -91,6 +95,8 @@ class Output:
             self._emit(line)
 
     def _emit(self, line: bytes) -> None:
+        if self._tail is not None:
+            self._tail.add(line)
         for start in range(0, max(len(line), 1), LINE_LIMIT_BYTES):
             text = line[start : start + LINE_LIMIT_BYTES].decode(errors="replace")
             self._log.info(Log.FUNCTION_LOG, request_id=self._request_id, line=text)

@@ -6,10 +6,12 @@ from contextlib import ExitStack
 import anyio
 import structlog
 
+from poller.core.log_tail import LogTail
 from poller.core.outcomes import FunctionError, LostReply, Outcome
 from poller.functions import failures
+from poller.functions.asked import Asked
 from poller.functions.child import Child
-from poller.functions.definition import FunctionDefinition
+from poller.functions.definition import LATEST, FunctionDefinition
 from poller.functions.output import Output
 from poller.functions.runtime_api import Event, RuntimeApi
 from poller.telemetry import Log
@@ -23,8 +25,9 @@ REAP_LIMIT_S = 5.0
 class RuntimeProcess:
     """A process that serves one function until it exits or is killed; then it is of no use any more."""
 
-    def __init__(self, function: FunctionDefinition) -> None:
+    def __init__(self, function: FunctionDefinition, *, version: str = LATEST) -> None:
         """Start a process; raises OSError where the system refuses."""
+        self.version = version
         self._function = function
         self._killed = False
         self._closing = False
@@ -37,7 +40,9 @@ class RuntimeProcess:
             self._output = Output(function=function.name)
             on_failure.callback(self._output.close)
             with self._output.writer() as output_fd:
-                self._child = Child.spawn(function, runtime_api=self._api.address, output_fd=output_fd)
+                self._child = Child.spawn(
+                    function, version=version, runtime_api=self._api.address, output_fd=output_fd
+                )
             on_failure.pop_all()
         self._log = structlog.get_logger().bind(function=function.name, pid=self._child.pid)
         # A task of its own, because it lives as long as the process and not as long as whoever started it.
@@ -53,10 +58,10 @@ class RuntimeProcess:
         """Whether it can be given another invocation."""
         return not self._killed and not self._ended.is_set()
 
-    async def ready(self, *, request_id: str = "") -> FunctionError | None:
+    async def ready(self, *, request_id: str = "", tail: LogTail | None = None) -> FunctionError | None:
         """Wait until it asks for its first event; where it never does, kill it and say why."""
         asked = False
-        self._output.begin(request_id)
+        self._output.begin(request_id, tail)
         try:
             with anyio.move_on_after(self._function.start_timeout_s) as wait:
                 asked = await self._api.asked()
@@ -71,7 +76,7 @@ class RuntimeProcess:
             return failures.timed_out(request_id, timeout_s=self._function.start_timeout_s)
         return self._api.init_error or self._exit_error(request_id)
 
-    async def invoke(self, payload: bytes, *, request_id: str, function_arn: str) -> Outcome | None:
+    async def invoke(self, asked: Asked) -> Outcome | None:
         """Run one invocation; None where the process ended before it was given the event.
 
         Whatever ends the wait for the answer ends the process too: half-done work is never reused.
@@ -79,13 +84,19 @@ class RuntimeProcess:
         if not await self._asked():
             return None
         timeout_s = self._function.timeout_s
-        event = Event(payload=payload, request_id=request_id, timeout_s=timeout_s, function_arn=function_arn)
+        event = Event(
+            payload=asked.payload,
+            request_id=asked.request_id,
+            timeout_s=timeout_s,
+            function_arn=asked.function_arn,
+            client_context=asked.client_context,
+        )
         answer = None
-        self._output.begin(request_id)
+        self._output.begin(asked.request_id, asked.tail)
         try:
             with anyio.move_on_after(timeout_s):
                 answer = await self._api.exchange(event)
-            return answer or await self._unanswered(request_id)
+            return answer or await self._unanswered(asked.request_id)
         finally:
             if answer is None:
                 self._kill()

@@ -35,6 +35,8 @@ class Event:
     timeout_s: float
     function_arn: str
     """As whoever invokes the function calls it."""
+    client_context: str = ""
+    """JSON, ASCII alone; empty where there is none."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -144,6 +146,8 @@ class RuntimeApi:
             "Lambda-Runtime-Invoked-Function-Arn": event.function_arn,
             "Lambda-Runtime-Trace-Id": _trace_id(),
         }
+        if event.client_context:
+            headers["Lambda-Runtime-Client-Context"] = event.client_context
         return web.Response(body=event.payload, headers=headers)
 
     def _init_failed(self, body: bytes, error_type: str | None) -> web.Response:

@@ -20,6 +20,8 @@ from poller.leases.dynamodb_windows import WindowParts
 
 # Beside shard ids, which begin with letters: what is still to be made of a mapping's first listing.
 FIRST = "!first/"
+# Which mappings have leases: each mapping's are a partition of their own.
+MAPPED = "leased"
 WRITES_AT_ONCE = 16
 _SAME = "#incarnation = :incarnation AND #epoch = :epoch"
 
@@ -32,6 +34,11 @@ class DynamoDbLeaseStore:
         self._scans = scans
         self._windows = WindowParts(writes)
         self._limit = anyio.Semaphore(WRITES_AT_ONCE)
+
+    async def mappings(self) -> Sequence[str]:
+        """UUIDs of all mappings that have leases."""
+        with state_errors():
+            return [str(item[SORT]) for item in await self._scans.query(MAPPED)]
 
     async def list(self, mapping: str) -> Sequence[Lease]:
         """All leases of a mapping, in the order of their shard ids."""
@@ -150,6 +157,7 @@ class DynamoDbLeaseStore:
                 await self._all(partial(self._add, mapping, _row(lease)) for lease in leases)
                 return
             first = begun  # another worker lists the same stream for the first time: what it found counts
+        await self._writes.put(MAPPED, mapping, {})
         await self._make(mapping, {SORT: sort, **first})
 
     async def _make(self, mapping: str, first: Item) -> None:
@@ -166,6 +174,7 @@ class DynamoDbLeaseStore:
         if all(str(item[SORT]).startswith(FIRST) for item in items):
             for item in items:
                 await self._writes.delete(_partition(mapping), str(item[SORT]))
+            await self._writes.delete(MAPPED, mapping)
 
     # ----- items
 
@@ -220,6 +229,7 @@ class DynamoDbLeaseStore:
             counter=int(item["counter"]),
             claimant=_text(item.get("claimant")),
             window=await self._windows.get((mapping, shard), item),
+            written_at=int(item["at"]) / 1000,
         )
 
     async def _all(self, writes: Iterable[Callable[[], Awaitable[None]]]) -> None:

@@ -17,6 +17,11 @@ class MemoryLeaseStore:
     def __init__(self, rows: Rows | None = None) -> None:
         self.rows: Rows = {} if rows is None else rows
 
+    async def mappings(self) -> Sequence[str]:
+        """UUIDs of all mappings that have leases."""
+        await anyio.lowlevel.checkpoint()
+        return sorted({mapping for mapping, _ in self.rows})
+
     async def list(self, mapping: str) -> Sequence[Lease]:
         """All leases of a mapping, in the order of their shard ids."""
         await anyio.lowlevel.checkpoint()

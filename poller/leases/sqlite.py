@@ -1,7 +1,9 @@
 """Leases in the state file."""
 
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from mappings.errors import StoreUnavailable
@@ -23,13 +25,15 @@ CREATE TABLE IF NOT EXISTS leases (
     counter INTEGER NOT NULL,
     tumbling_window TEXT,
     claimant TEXT,
+    written_at REAL,
     PRIMARY KEY (mapping, shard)
 ) WITHOUT ROWID
 """
 _COLUMNS = (
-    "mapping, shard, incarnation, parents, checkpoint, owner, epoch, counter, tumbling_window, claimant"
+    "mapping, shard, incarnation, parents, checkpoint, owner, epoch, counter, tumbling_window, "
+    "claimant, written_at"
 )
-_PLACES = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PLACES = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 Result = TypeVar("Result")
 
 
@@ -38,6 +42,13 @@ class SqliteLeaseStore:
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
+
+    async def mappings(self) -> Sequence[str]:
+        """UUIDs of all mappings that have leases."""
+        found = await self._do(
+            lambda db: db.execute("SELECT DISTINCT mapping FROM leases ORDER BY mapping").fetchall()
+        )
+        return [str(mapping) for (mapping,) in found]
 
     async def list(self, mapping: str) -> Sequence[Lease]:
         """All leases of a mapping, in the order of their shard ids."""
@@ -76,7 +87,10 @@ class SqliteLeaseStore:
 
     async def checkpoint(self, lease: Lease, position: Position, window: WindowState | None = None) -> Lease:
         """Record that everything up to `position` is finished, and what window is open there."""
-        return await self._change(lease, lambda stored: checkpointed(stored, lease, position, window))
+        now = time.time()
+        return await self._change(
+            lease, lambda stored: replace(checkpointed(stored, lease, position, window), written_at=now)
+        )
 
     async def release(self, lease: Lease) -> None:
         """Give a lease up."""
@@ -129,11 +143,14 @@ def _row(lease: Lease) -> tuple[object, ...]:
         lease.counter,
         None if lease.window is None else str(lease.window),
         lease.claimant,
+        lease.written_at,
     )
 
 
 def _lease(row: Sequence[object]) -> Lease:
-    mapping, shard, incarnation, parents, checkpoint, owner, epoch, counter, window, claimant = row
+    mapping, shard, incarnation, parents, checkpoint, owner, epoch, counter, window, claimant, written_at = (
+        row
+    )
     return Lease(
         mapping=str(mapping),
         shard=str(shard),
@@ -145,4 +162,5 @@ def _lease(row: Sequence[object]) -> Lease:
         counter=int(str(counter)),
         window=None if window is None else WindowState.parse(str(window)),
         claimant=None if claimant is None else str(claimant),
+        written_at=None if written_at is None else float(str(written_at)),
     )

@@ -1,12 +1,18 @@
 """DynamoDB Streams: shards, iterators, and the event Lambda makes of a record."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
+from msgspec import Raw
+
 from mappings.arns import EventSource
-from poller.aws import Aws, server_time, source_errors
-from poller.core.payload import encode_json
+from poller.aws import Aws, Call, server_time, source_errors
+from poller.core.payload import decode_json, encode_json
 from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
+from poller.interfaces import Unsettled
+from poller.sources.turns import in_turns
+from poller.sources.wire import TableRecord, decode_table_page, is_given, read
 
 
 class DynamoDbSource:
@@ -15,6 +21,7 @@ class DynamoDbSource:
     def __init__(self, stream: EventSource, aws: Aws) -> None:
         self._stream = stream
         self._aws = aws
+        self._get_records: Call | None = None
 
     async def discover(self) -> Topology:
         """List all shards, page by page. A stream is never re-created under the same ARN."""
@@ -46,91 +53,128 @@ class DynamoDbSource:
             answer = await client.get_shard_iterator(
                 StreamArn=self._stream.arn, ShardId=shard.id, **_iterator_request(after)
             )
+            iterator = answer["ShardIterator"]
+            if self._get_records is None:
+                example = {"ShardIterator": iterator, "Limit": 1}
+                self._get_records = await self._aws.call(
+                    "dynamodbstreams", self._stream.region, "GetRecords", example
+                )
         not_before = after.timestamp if after.kind is PositionKind.AT_TIMESTAMP else None
-        return DynamoDbReader(self._stream, shard.id, client, answer["ShardIterator"], not_before)
+        return DynamoDbReader(self._stream, shard.id, self._get_records, iterator, not_before)
 
 
 class DynamoDbReader:
     """An open shard."""
 
     def __init__(
-        self, stream: EventSource, shard: str, client: Any, iterator: str, not_before: float | None
+        self, stream: EventSource, shard: str, get_records: Call, iterator: str, not_before: float | None
     ) -> None:
         self._stream = stream
         self._shard = shard
-        self._client = client
+        self._get_records = get_records
         self._iterator: str | None = iterator
         self._not_before = not_before
+        self._events = DynamoDbEvents(stream)
 
     async def receive(self, limit: int, wait_s: float) -> Page:  # noqa: ARG002  # answers at once
         """Read the next page."""
         if self._iterator is None:
             return Page(end_of_shard=True)
+        request = {"ShardIterator": self._iterator, "Limit": limit}
         with source_errors(f"{self._stream.name}/{self._shard}"):
-            answer = await self._client.get_records(ShardIterator=self._iterator, Limit=limit)
-        self._iterator = answer.get("NextShardIterator")
-        found = answer["Records"]
-        records = [self._record(record) for record in found if self._wanted(record)]
-        # A page of records that were passed over is no sign of the tip.
-        behind = bool(found) and not records
-        return Page(records=records, behind=behind, end_of_shard=self._iterator is None)
+            answer = read(decode_table_page, await self._get_records(request))
+        self._iterator = answer.NextShardIterator
+        wanted = [record for record in answer.Records if self._wanted(record)]
+        return Page(
+            records=await in_turns(wanted, self._events.records),
+            # A page of records that were passed over is no sign of the tip.
+            behind=bool(answer.Records) and not wanted,
+            end_of_shard=self._iterator is None,
+        )
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:  # noqa: ARG002
+    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:  # noqa: ARG002
         """A stream is told nothing: the checkpoint says what is done."""
-        return ()
+        return Unsettled()
 
-    def _wanted(self, record: Mapping[str, Any]) -> bool:
+    def _wanted(self, record: TableRecord) -> bool:
         if self._not_before is None:
             return True
         # Creation times are rounded down, to the second by AWS and to the minute by DynamoDB Local: a record
         # in the second or minute of the pin may have come after it.
-        created = int(_created_at(record))
+        created = int(record.dynamodb.ApproximateCreationDateTime)
         unit = 60 if created % 60 == 0 else 1
         return created >= self._not_before // unit * unit
 
-    def _record(self, record: Mapping[str, Any]) -> Record:
-        change = record["dynamodb"]
-        return Record(
-            item_identifier=change["SequenceNumber"],
-            event=encode_json(dynamodb_event(record, self._stream)),
-            arrived_at=_created_at(record),
-            order_key=encode_json(change["Keys"]).decode(),
-            position=change["SequenceNumber"],
-            receipt=change["SequenceNumber"],
-        )
+
+class DynamoDbEvents:
+    """Makes entries of `Records` from records of one stream, keys in AWS's order (semantics 4.10 to 4.13)."""
+
+    def __init__(self, stream: EventSource) -> None:
+        version = {"eventVersion": "1.1", "eventSource": "aws:dynamodb"}
+        self._version = b"," + encode_json(version)[1:-1] + b',"awsRegion":'
+        self._region = encode_json(stream.region)
+        self._origin = b',"eventSourceARN":' + encode_json(stream.arn) + b"}"
+
+    def records(self, found: Sequence[TableRecord]) -> list[Record]:
+        """Changes in order; their keys and images are passed on as they are."""
+        made: list[Record] = []
+        for record in found:
+            change = record.dynamodb
+            number = change.SequenceNumber
+            event = b"".join(
+                (
+                    b'{"eventID":',
+                    record.event_id,
+                    b',"eventName":',
+                    record.event_name,
+                    self._version,
+                    record.aws_region or self._region,
+                    b',"dynamodb":{"ApproximateCreationDateTime":',
+                    _time(change.ApproximateCreationDateTime),
+                    b',"Keys":',
+                    change.Keys,
+                    *_member(b',"NewImage":', change.NewImage),
+                    *_member(b',"OldImage":', change.OldImage),
+                    b',"SequenceNumber":"',
+                    number.encode(),
+                    b'"',
+                    *_member(b',"SizeBytes":', change.SizeBytes),
+                    *_member(b',"StreamViewType":', change.StreamViewType),
+                    b"}",
+                    _identity(record.user_identity) if record.user_identity else b"",
+                    self._origin,
+                )
+            )
+            made.append(
+                Record(
+                    item_identifier=number,
+                    event=event,
+                    arrived_at=change.ApproximateCreationDateTime,
+                    order_key=str(change.Keys, "utf-8"),
+                    position=number,
+                    receipt=number,
+                )
+            )
+        return made
 
 
-def dynamodb_event(record: Mapping[str, Any], stream: EventSource) -> dict[str, Any]:
-    """One entry of `Records`, keys in AWS's order (semantics 4.10 to 4.13)."""
-    change = dict(record["dynamodb"])
-    change["ApproximateCreationDateTime"] = _created_at(record)
-    order = (
-        "ApproximateCreationDateTime",
-        "Keys",
-        "NewImage",
-        "OldImage",
-        "SequenceNumber",
-        "SizeBytes",
-        "StreamViewType",
-    )
-    event: dict[str, Any] = {
-        "eventID": record["eventID"],
-        "eventName": record["eventName"],
-        "eventVersion": "1.1",
-        "eventSource": "aws:dynamodb",
-        "awsRegion": record.get("awsRegion", stream.region),
-        "dynamodb": {name: change[name] for name in order if name in change},
-    }
-    identity = record.get("userIdentity")
-    if identity:
-        event["userIdentity"] = {"type": identity.get("Type"), "principalId": identity.get("PrincipalId")}
-    event["eventSourceARN"] = stream.arn
-    return event
+def _member(name: bytes, value: Raw) -> tuple[bytes, Raw] | tuple[()]:
+    return (name, value) if value and is_given(value) else ()
 
 
-def _created_at(record: Mapping[str, Any]) -> float:
-    created: float = record["dynamodb"]["ApproximateCreationDateTime"].timestamp()
-    return created
+@lru_cache(maxsize=16)
+def _time(epoch: float) -> bytes:
+    """Creation times are whole seconds, so that many changes share one."""
+    return repr(epoch).encode()
+
+
+def _identity(given: Raw) -> bytes:
+    """Who deleted an item that had expired; in the event its names begin in lower case."""
+    found = decode_json(bytes(given))
+    if not isinstance(found, dict) or not found:
+        return b""
+    identity = {"type": found.get("Type"), "principalId": found.get("PrincipalId")}
+    return b',"userIdentity":' + encode_json(identity)
 
 
 def _shard(entry: Mapping[str, Any]) -> Shard:

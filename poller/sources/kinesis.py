@@ -3,11 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec import Raw
+
 from mappings.arns import EventSource
-from poller.aws import NO_ACCOUNT, Aws, server_time, source_errors
+from poller.aws import NO_ACCOUNT, Aws, Call, server_time, source_errors
 from poller.core.payload import encode_json
 from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
 from poller.errors import PositionExpired
+from poller.interfaces import Unsettled
+from poller.sources.turns import in_turns
+from poller.sources.wire import KinesisRecord, decode_kinesis_page, is_given, read, text_of
 
 
 class KinesisSource:
@@ -19,6 +24,9 @@ class KinesisSource:
         # A name finds the stream in the caller's account; another account's needs the ARN.
         named = stream.account == NO_ACCOUNT
         self._which = {"StreamName": stream.name} if named else {"StreamARN": stream.arn}
+        # The ARN routes a read; with a plain name the iterator alone says which shard is meant.
+        self._routing = {} if named else {"StreamARN": stream.arn}
+        self._get_records: Call | None = None
 
     async def discover(self) -> Topology:
         """List all shards, page by page, and when the stream was created."""
@@ -60,76 +68,116 @@ class KinesisSource:
             answer = await client.get_shard_iterator(
                 **self._which, ShardId=shard.id, **_iterator_request(after)
             )
-        return KinesisReader(self._stream, shard.id, client, answer["ShardIterator"], self._which)
+            iterator = answer["ShardIterator"]
+            if self._get_records is None:
+                example = {"ShardIterator": iterator, "Limit": 1, **self._routing}
+                self._get_records = await self._aws.call(
+                    "kinesis", self._stream.region, "GetRecords", example
+                )
+        return KinesisReader(self._stream, shard.id, self._get_records, iterator, self._routing)
 
 
 class KinesisReader:
     """An open shard."""
 
     def __init__(
-        self, stream: EventSource, shard: str, client: Any, iterator: str, which: Mapping[str, str]
+        self, stream: EventSource, shard: str, get_records: Call, iterator: str, routing: Mapping[str, str]
     ) -> None:
         self._stream = stream
         self._shard = shard
-        self._client = client
+        self._get_records = get_records
         self._iterator: str | None = iterator
-        # The ARN routes the call; with a plain name the iterator alone says which shard is meant.
-        self._which = {key: value for key, value in which.items() if key == "StreamARN"}
+        self._routing = routing
+        self._events = KinesisEvents(stream, shard)
 
     async def receive(self, limit: int, wait_s: float) -> Page:  # noqa: ARG002  # Kinesis answers at once
         """Read the next page."""
         if self._iterator is None:
             return Page(end_of_shard=True)
+        request = {"ShardIterator": self._iterator, "Limit": limit, **self._routing}
         with source_errors(f"{self._stream.name}/{self._shard}"):
-            answer = await self._client.get_records(ShardIterator=self._iterator, Limit=limit, **self._which)
-        self._iterator = answer.get("NextShardIterator")
+            answer = read(decode_kinesis_page, await self._get_records(request))
+        self._iterator = answer.NextShardIterator
         return Page(
-            records=[kinesis_record(record, self._stream, self._shard) for record in answer["Records"]],
-            behind=bool(answer.get("MillisBehindLatest")),
+            records=await in_turns(answer.Records, self._events.records),
+            behind=bool(answer.MillisBehindLatest),
             end_of_shard=self._iterator is None,
-            source_bytes=sum(len(record["Data"]) for record in answer["Records"]),
+            source_bytes=sum([_data_bytes(record.Data) for record in answer.Records]),
         )
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:  # noqa: ARG002
+    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:  # noqa: ARG002
         """A stream is told nothing: the checkpoint says what is done."""
-        return ()
+        return Unsettled()
 
 
-def kinesis_record(record: Mapping[str, Any], source: EventSource, shard: str) -> Record:
-    """A record as the API gives it, read from a stream or through a consumer."""
-    return Record(
-        item_identifier=record["SequenceNumber"],
-        event=encode_json(kinesis_event(record, source, shard)),
-        arrived_at=record["ApproximateArrivalTimestamp"].timestamp(),
-        order_key=record["PartitionKey"],
-        position=record["SequenceNumber"],
-        receipt=record["SequenceNumber"],
-    )
+class KinesisEvents:
+    """Makes entries of `Records` from records of one shard, keys in AWS's order (semantics 3.13)."""
+
+    def __init__(self, source: EventSource, shard: str) -> None:
+        """Make it.
+
+        Args:
+            source: The stream, or the consumer it is read through (semantics 3.3.6).
+            shard: Id of the shard.
+        """
+        opening = {"eventSource": "aws:kinesis", "eventVersion": "1.0", "eventID": f"{shard}:"}
+        origin = {
+            "eventName": "aws:kinesis:record",
+            # There is no execution role here; the member is kept, because handlers may parse it.
+            "invokeIdentityArn": f"arn:{source.partition}:iam::{source.account}:role/poller",
+            "awsRegion": source.region,
+            "eventSourceARN": source.arn,
+        }
+        self._before_id = b"}," + encode_json(opening)[1:-2]
+        self._behind_id = b'",' + encode_json(origin)[1:]
+
+    def records(self, found: Sequence[KinesisRecord]) -> list[Record]:
+        """Records in order; their keys and data are passed on as they are."""
+        before_id, behind_id = self._before_id, self._behind_id
+        made: list[Record] = []
+        for record in found:
+            number, arrived_at, key = (
+                record.SequenceNumber,
+                record.ApproximateArrivalTimestamp,
+                record.PartitionKey,
+            )
+            text = number.encode()
+            event = b"".join(
+                (
+                    b'{"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":',
+                    key,
+                    b',"sequenceNumber":"',
+                    text,
+                    b'","data":',
+                    record.Data,
+                    b',"approximateArrivalTimestamp":',
+                    repr(round(arrived_at, 3)).encode(),
+                    _encryption(record.EncryptionType) if record.EncryptionType else b"",
+                    before_id,
+                    text,
+                    behind_id,
+                )
+            )
+            made.append(
+                Record(
+                    item_identifier=number,
+                    event=event,
+                    arrived_at=arrived_at,
+                    order_key=text_of(key),
+                    position=number,
+                    receipt=number,
+                )
+            )
+        return made
 
 
-def kinesis_event(record: Mapping[str, Any], source: EventSource, shard: str) -> dict[str, Any]:
-    """One entry of `Records`, keys in AWS's order (semantics 3.13)."""
-    kinesis = {
-        "kinesisSchemaVersion": "1.0",
-        "partitionKey": record["PartitionKey"],
-        "sequenceNumber": record["SequenceNumber"],
-        "data": record["Data"],
-        "approximateArrivalTimestamp": round(record["ApproximateArrivalTimestamp"].timestamp(), 3),
-    }
-    if "EncryptionType" in record:
-        kinesis["encryptionType"] = record["EncryptionType"]
-    return {
-        "kinesis": kinesis,
-        "eventSource": "aws:kinesis",
-        "eventVersion": "1.0",
-        "eventID": f"{shard}:{record['SequenceNumber']}",
-        "eventName": "aws:kinesis:record",
-        # There is no execution role here; the member is kept, because handlers may parse it.
-        "invokeIdentityArn": f"arn:{source.partition}:iam::{source.account}:role/poller",
-        "awsRegion": source.region,
-        # Through a consumer it is the consumer's ARN (semantics 3.3.6).
-        "eventSourceARN": source.arn,
-    }
+def _encryption(kind: Raw) -> bytes:
+    return b',"encryptionType":' + bytes(kind) if is_given(kind) else b""
+
+
+def _data_bytes(data: Raw) -> int:
+    """Size of data before it became base64, all but the padding."""
+    return (len(data) - 2) * 3 // 4
 
 
 def _shard(entry: Mapping[str, Any]) -> Shard:

@@ -5,9 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 from mappings.arns import EventSource
-from poller.aws import Aws, source_errors
+from poller.aws import Aws, source_errors, wire_form
+from poller.core.payload import encode_json
 from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
-from poller.sources.kinesis import KinesisSource, kinesis_record
+from poller.interfaces import Unsettled
+from poller.sources.kinesis import KinesisEvents, KinesisSource
+from poller.sources.turns import in_turns
+from poller.sources.wire import decode_kinesis_records
 
 # An event comes at least every five seconds, with or without records.
 READ_TIMEOUT_S = 30.0
@@ -45,6 +49,7 @@ class KinesisFanOutReader:
         self._shard = shard
         self._client = client
         self._after = after
+        self._kinesis_events = KinesisEvents(consumer, shard)
         self._events: AsyncIterator[Mapping[str, Any]] | None = None
         self._stream: Any = None
 
@@ -69,16 +74,17 @@ class KinesisFanOutReader:
         continuation = event.get("ContinuationSequenceNumber")
         if continuation is not None:
             self._after = Position.after(continuation)
-        records = [kinesis_record(record, self._consumer, self._shard) for record in event["Records"]]
+        found = decode_kinesis_records(encode_json(wire_form(event["Records"])))
+        records = await in_turns(found, self._kinesis_events.records)
         return Page(
             records=records,
             behind=bool(event.get("MillisBehindLatest")),
             end_of_shard=continuation is None,
         )
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:  # noqa: ARG002
+    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:  # noqa: ARG002
         """A stream is told nothing: the checkpoint says what is done."""
-        return ()
+        return Unsettled()
 
     async def _next_event(self) -> Mapping[str, Any] | None:
         """The next event; None where the subscription has ended and another is needed."""

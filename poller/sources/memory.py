@@ -10,7 +10,7 @@ import anyio.lowlevel
 from poller.core.payload import encode_json
 from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
 from poller.errors import SourceGone
-from poller.interfaces import Clock
+from poller.interfaces import Clock, Unsettled
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,17 +63,20 @@ class MemoryQueueReader:
             found = self._take(limit)
         return Page(records=found)
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:
+    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:
         """Delete what is done, show what is released."""
         await anyio.lowlevel.checkpoint()
+        lost = []
         for record in done:
             if self._current(record) is not None:
                 del self._queue.messages[record.item_identifier]
+            elif record.item_identifier in self._queue.messages:
+                lost.append(record)
         for record in release:
             message = self._current(record)
             if message is not None:
                 message.hidden_until = 0.0
-        return ()
+        return Unsettled(lost=lost)
 
     def _take(self, limit: int) -> list[Record]:
         now = self._clock.monotonic()
@@ -180,9 +183,9 @@ class MemoryStreamReader:
         at_tip = self._index == len(self._entry.records)
         return Page(records=records, behind=not at_tip, end_of_shard=at_tip and self._entry.shard.closed)
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:  # noqa: ARG002
+    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:  # noqa: ARG002
         """A stream is told nothing."""
-        return ()
+        return Unsettled()
 
 
 def _index(records: Sequence[Record], after: Position) -> int:

@@ -2,16 +2,26 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from mappings.arns import EventSource
-from poller.aws import NO_ACCOUNT, Aws, source_errors
-from poller.core.payload import encode_json
+from poller.aws import NO_ACCOUNT, Aws, Call, source_errors
+from poller.core.payload import decode_json, encode_json
 from poller.core.records import Page, Position, Record, Shard, Topology
 from poller.core.visibility import receive_visibility_s, visibility_problem
 from poller.errors import SourceUnsuitable
-from poller.interfaces import Clock
+from poller.interfaces import Clock, Unsettled
+from poller.sources.wire import (
+    Attributes,
+    Message,
+    decode_attributes,
+    decode_messages,
+    decode_settled,
+    read,
+    text_of,
+)
 
 BATCH_ENTRIES = 10  # per ReceiveMessage, DeleteMessageBatch and ChangeMessageVisibilityBatch
 # A long poll is answered within its wait; the rest is for the network (faults 12).
@@ -49,7 +59,9 @@ class SqsSource:
         self.visibility_s = 30.0
         self._aws = aws
         self._long_poll_s = long_poll_s
+        self.events = SqsEvents(queue, null_md5=window_s > 0)
         self._timeout_s = timeout_s
+        self._calls: _Calls | None = None
 
     async def discover(self) -> Topology:
         """Find the queue by its name; the host of its URL is advisory."""
@@ -79,94 +91,139 @@ class SqsSource:
         """Open the queue."""
         if not self.url:
             await self.discover()
-        return SqsReader(
-            self,
-            receiving=await self._aws.client(
-                "sqs", self.queue.region, read_timeout_s=self._long_poll_s + LONG_POLL_MARGIN_S
+        if self._calls is None:
+            with source_errors(self.queue.name):
+                self._calls = await self._make_calls()
+        return SqsReader(self, self._calls)
+
+    async def _make_calls(self) -> "_Calls":
+        """Separate ones for receiving and settling, so that neither waits for the other."""
+        region = self.queue.region
+        entries = {"QueueUrl": self.url, "Entries": [{"Id": "0", "ReceiptHandle": "-"}]}
+        return _Calls(
+            receive=await self._aws.call(
+                "sqs",
+                region,
+                "ReceiveMessage",
+                self.receive_request(1, 0.0),
+                read_timeout_s=self._long_poll_s + LONG_POLL_MARGIN_S,
             ),
-            settling=await self._aws.client("sqs", self.queue.region),
+            delete=await self._aws.call("sqs", region, "DeleteMessageBatch", entries),
+            client=await self._aws.client("sqs", region),
         )
+
+    def receive_request(self, limit: int, wait_s: float) -> dict[str, Any]:
+        """What a receive asks for."""
+        asked = self.asked_visibility_s
+        request: dict[str, Any] = {
+            "QueueUrl": self.url,
+            "MaxNumberOfMessages": min(limit, BATCH_ENTRIES),
+            "WaitTimeSeconds": math.ceil(wait_s),
+            "MessageSystemAttributeNames": ["All"],
+            "MessageAttributeNames": ["All"],
+        }
+        if asked is not None:
+            request["VisibilityTimeout"] = math.ceil(asked)
+        return request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Calls:
+    """What all readers of a queue call."""
+
+    receive: Call
+    delete: Call
+    client: Any
 
 
 class SqsReader:
-    """An open queue. Receives and settles through separate clients, so that neither waits for the other."""
+    """An open queue."""
 
-    def __init__(self, source: SqsSource, *, receiving: Any, settling: Any) -> None:
+    def __init__(self, source: SqsSource, calls: _Calls) -> None:
         self._source = source
-        self._receiving = receiving
-        self._settling = settling
+        self._calls = calls
 
     async def receive(self, limit: int, wait_s: float) -> Page:
         """Receive up to ten messages, waiting for the first up to `wait_s`."""
         source = self._source
-        asked = source.asked_visibility_s
         with source_errors(source.queue.name):
-            answer = await self._receiving.receive_message(
-                QueueUrl=source.url,
-                MaxNumberOfMessages=min(limit, BATCH_ENTRIES),
-                WaitTimeSeconds=math.ceil(wait_s),
-                MessageSystemAttributeNames=["All"],
-                MessageAttributeNames=["All"],
-                **({} if asked is None else {"VisibilityTimeout": math.ceil(asked)}),
-            )
+            body = await self._calls.receive(source.receive_request(limit, wait_s))
+            answer = read(decode_messages, body)
         held_until = source.clock.monotonic() + source.visibility_s
-        messages = answer.get("Messages", ())
-        return Page(records=[self._record(message, held_until) for message in messages])
+        return Page(records=[source.events.record(message, held_until) for message in answer.Messages])
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:
-        """Delete what is done; make what is released visible. Returns what was not deleted and may yet be."""
-        failed: list[Record] = []
+    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:
+        """Delete what is done; make what is released visible."""
+        again: list[Record] = []
+        lost: list[Record] = []
         with source_errors(self._source.queue.name):
             for chunk in _chunks(done):
-                answer = await self._settling.delete_message_batch(
-                    QueueUrl=self._source.url, Entries=_entries(chunk)
-                )
+                request = {"QueueUrl": self._source.url, "Entries": _entries(chunk)}
+                answer = read(decode_settled, await self._calls.delete(request))
                 # A sender's fault (an expired receipt) stays one; the message comes again by itself.
-                failed += [chunk[int(f["Id"])] for f in answer.get("Failed", ()) if not f.get("SenderFault")]
+                for entry in answer.Failed:
+                    (lost if entry.SenderFault else again).append(chunk[int(entry.Id)])
             for chunk in _chunks(release):
                 shown = [{**entry, "VisibilityTimeout": 0} for entry in _entries(chunk)]
-                await self._settling.change_message_visibility_batch(QueueUrl=self._source.url, Entries=shown)
-        return failed
+                await self._calls.client.change_message_visibility_batch(
+                    QueueUrl=self._source.url, Entries=shown
+                )
+        return Unsettled(again=again, lost=lost)
 
-    def _record(self, message: Mapping[str, Any], held_until: float) -> Record:
-        attributes = message.get("Attributes", {})
+
+class SqsEvents:
+    """Makes entries of `Records` from messages of one queue, keys in AWS's order (semantics 2.8)."""
+
+    def __init__(self, queue: EventSource, *, null_md5: bool) -> None:
+        """Make it.
+
+        Args:
+            queue: The queue.
+            null_md5: Without message attributes, whether md5OfMessageAttributes is null and not absent: so it
+                was recorded for mappings with a batching window (semantics 2.8.4).
+        """
+        origin = {"eventSource": "aws:sqs", "eventSourceARN": queue.arn, "awsRegion": queue.region}
+        self._origin = b"," + encode_json(origin)[1:]
+        self._without_attributes = b"{}" + (b',"md5OfMessageAttributes":null' if null_md5 else b"")
+
+    def record(self, message: Message, held_until: float) -> Record:
+        """A message; what is not renamed is passed on as it is."""
+        attributes = decode_attributes(message.Attributes) if len(message.Attributes) else Attributes()
+        event = b"".join(
+            (
+                b'{"messageId":',
+                message.MessageId,
+                b',"receiptHandle":',
+                message.ReceiptHandle,
+                b',"body":',
+                message.Body,
+                b',"attributes":',
+                message.Attributes if len(message.Attributes) else b"{}",
+                b',"messageAttributes":',
+                self._message_attributes(message),
+                b',"md5OfBody":',
+                message.MD5OfBody,
+                self._origin,
+            )
+        )
         return Record(
-            item_identifier=message["MessageId"],
-            event=encode_json(sqs_event(message, self._source.queue, null_md5=self._source.window_s > 0)),
-            arrived_at=int(attributes.get("SentTimestamp", 0)) / 1000,
-            order_key=attributes.get("MessageGroupId"),
+            item_identifier=text_of(message.MessageId),
+            event=event,
+            arrived_at=int(attributes.SentTimestamp) / 1000,
+            order_key=attributes.MessageGroupId,
             position=None,
-            receipt=message["ReceiptHandle"],
+            receipt=text_of(message.ReceiptHandle),
             held_until=held_until,
         )
 
-
-def sqs_event(message: Mapping[str, Any], queue: EventSource, *, null_md5: bool) -> dict[str, Any]:
-    """One entry of `Records`, keys in AWS's order (semantics 2.8).
-
-    Args:
-        message: As ReceiveMessage gives it.
-        queue: Its queue.
-        null_md5: Without message attributes, whether md5OfMessageAttributes is null and not absent: so it was
-            recorded for mappings with a batching window (semantics 2.8.4).
-    """
-    attributes = message.get("MessageAttributes") or {}
-    event: dict[str, Any] = {
-        "messageId": message["MessageId"],
-        "receiptHandle": message["ReceiptHandle"],
-        "body": message["Body"],
-        "attributes": message.get("Attributes", {}),
-        "messageAttributes": {name: _attribute(value) for name, value in attributes.items()},
-    }
-    if attributes or null_md5:
-        event["md5OfMessageAttributes"] = message.get("MD5OfMessageAttributes")
-    event |= {
-        "md5OfBody": message["MD5OfBody"],
-        "eventSource": "aws:sqs",
-        "eventSourceARN": queue.arn,
-        "awsRegion": queue.region,
-    }
-    return event
+    def _message_attributes(self, message: Message) -> bytes:
+        """With the digest behind them, where they have one."""
+        given = decode_json(bytes(message.MessageAttributes)) if len(message.MessageAttributes) else None
+        if not isinstance(given, dict) or not given:
+            return self._without_attributes
+        renamed = encode_json({name: _attribute(value) for name, value in given.items()})
+        digest = message.MD5OfMessageAttributes
+        return renamed + b',"md5OfMessageAttributes":' + (bytes(digest) if len(digest) else b"null")
 
 
 def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:

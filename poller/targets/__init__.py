@@ -2,9 +2,12 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from mappings.arns import Arn, FunctionName
-from mappings.functions import Function, HandlerFunction, LambdaFunction, UrlFunction
+from mappings.function_options import LATEST
+from mappings.functions import Function, HandlerFunction, LambdaFunction, UrlFunction, version_of
+from mappings.resolution import DEFAULT_REGION, NO_ACCOUNT, PARTITION
 from poller.aws import Aws
 from poller.functions.hosted import HostedFunctions
 from poller.interfaces import Target
@@ -28,15 +31,24 @@ async def open_target(
     Raises:
         StartError: A handler cannot be imported.
     """
+    asked = FunctionName.parse(arn)
+    version = version_of(function, asked.qualifier) or LATEST
     match function:
         case HandlerFunction():
             async with hosted.hosting(function, arn) as host:
-                yield HandlerTarget(host, function_arn=arn)
+                yield HandlerTarget(host, function_arn=arn, version=version)
             return
         case UrlFunction():
-            target: Target = HttpTarget(url=function.url, timeout_s=function.timeout)
+            target: Target = HttpTarget(
+                url=function.url,
+                timeout_s=function.timeout,
+                function_arn=arn,
+                version=version,
+                slots=hosted.slots(function),
+            )
         case LambdaFunction():
-            target = _lambda_target(function.function, Arn.parse(arn), aws, function.timeout)
+            name = replace(function.function, qualifier=function.function.qualifier or asked.qualifier)
+            target = _lambda_target(name, Arn.parse(arn), aws, function.timeout)
     try:
         yield target
     finally:
@@ -55,7 +67,7 @@ async def check_functions(functions: Iterable[Function], environment: Mapping[st
 def default_arn(function: Function) -> str:
     """What a listed function is called where no mapping or caller says more than its name."""
     name = FunctionName.parse(function.name)
-    return name.arn(region="us-east-1", account="000000000000", partition="aws")
+    return name.arn(region=DEFAULT_REGION, account=NO_ACCOUNT, partition=PARTITION)
 
 
 def _lambda_target(name: FunctionName, asked: Arn, aws: Aws, timeout_s: float) -> LambdaTarget:

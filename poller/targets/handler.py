@@ -1,17 +1,27 @@
 """The target `handler`: a Python function run by the local function host."""
 
 from poller.core.outcomes import Outcome
+from poller.functions.asked import Asked
+from poller.functions.definition import LATEST
 from poller.functions.host import FunctionHost
+from poller.functions.slots import CALLER_PATIENCE_S, DELIVERY_PATIENCE_S, Line
 from poller.interfaces import Invocation
 
 
 class HandlerTarget:
     """Implements Target over a host that was started, which others may use too."""
 
-    def __init__(self, host: FunctionHost, *, function_arn: str | None = None) -> None:
-        """Make a target; `function_arn` is what its invocations call the function, by default its own ARN."""
+    def __init__(self, host: FunctionHost, *, function_arn: str | None = None, version: str = LATEST) -> None:
+        """Make a target.
+
+        Args:
+            host: Runs the function.
+            function_arn: What its invocations call the function, by default its own ARN.
+            version: Which version they run.
+        """
         self._host = host
-        self._function_arn = function_arn
+        self._function_arn = function_arn or host.function.arn
+        self._version = version
 
     async def ready(self) -> bool:
         """A handler that fails is a failing function, not one that is not there."""
@@ -19,9 +29,17 @@ class HandlerTarget:
 
     async def invoke(self, invocation: Invocation) -> Outcome:
         """Run the handler once."""
-        return await self._host.invoke(
-            invocation.payload, request_id=invocation.request_id, function_arn=self._function_arn
+        asked = Asked(
+            payload=invocation.payload,
+            request_id=invocation.request_id,
+            function_arn=invocation.function_arn or self._function_arn,
+            version=invocation.version or self._version,
+            client_context=invocation.client_context,
+            tail=invocation.tail,
         )
+        if invocation.by_caller:
+            return await self._host.run(asked, line=Line.CALLERS, patience_s=CALLER_PATIENCE_S)
+        return await self._host.run(asked, line=Line.DELIVERIES, patience_s=DELIVERY_PATIENCE_S)
 
     async def close(self) -> None:
         """The host belongs to whoever started it."""

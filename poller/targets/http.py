@@ -1,10 +1,13 @@
 """Functions behind plain HTTP: the body of the POST is the Lambda event, the answer is its response."""
 
 import time
+from dataclasses import replace
 
 import aiohttp
 
+from mappings.function_options import LATEST
 from poller.core.outcomes import FunctionError, LostReply, Outcome, Succeeded, Throttled, Unreachable
+from poller.functions.slots import CALLER_PATIENCE_S, DELIVERY_PATIENCE_S, Line, Slots
 from poller.interfaces import Invocation
 
 CONNECT_TIMEOUT_S = 5.0
@@ -16,9 +19,29 @@ _THROTTLED = {429, 503}
 class HttpTarget:
     """An application that listens for events, such as the one beside a sidecar."""
 
-    def __init__(self, *, url: str, timeout_s: float) -> None:
+    def __init__(
+        self,
+        *,
+        url: str,
+        timeout_s: float,
+        function_arn: str = "",
+        version: str = LATEST,
+        slots: Slots | None = None,
+    ) -> None:
+        """Make a target.
+
+        Args:
+            url: Where events are posted to.
+            timeout_s: How long an answer may take.
+            function_arn: What its invocations call the function.
+            version: Which version of it they mean.
+            slots: Its reserved concurrency, shared by all who invoke it.
+        """
         self._url = url
         self._timeout_s = timeout_s
+        self._function_arn = function_arn
+        self._version = version
+        self._slots = slots
         self._session: aiohttp.ClientSession | None = None
 
     async def ready(self) -> bool:
@@ -33,12 +56,28 @@ class HttpTarget:
 
     async def invoke(self, invocation: Invocation) -> Outcome:
         """Post the event once."""
-        deadline_ms = int((time.time() + self._timeout_s) * 1000)
+        if self._slots is None:
+            outcome = await self._post(invocation)
+        else:
+            line = Line.CALLERS if invocation.by_caller else Line.DELIVERIES
+            patience_s = CALLER_PATIENCE_S if invocation.by_caller else DELIVERY_PATIENCE_S
+            if not await self._slots.take(line, patience_s):
+                return Throttled(reserved=True)
+            try:
+                outcome = await self._post(invocation)
+            finally:
+                self._slots.free(line)
+        version = invocation.version or self._version
+        if version != LATEST and isinstance(outcome, Succeeded | FunctionError):
+            return replace(outcome, executed_version=version)
+        return outcome
+
+    async def _post(self, invocation: Invocation) -> Outcome:
         try:
             async with self._client().post(
                 self._url,
                 data=invocation.payload,
-                headers=_headers(invocation, deadline_ms),
+                headers=self._headers(invocation),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=CONNECT_TIMEOUT_S),
             ) as response:
@@ -68,16 +107,21 @@ class HttpTarget:
             )
         return self._session
 
-
-def _headers(invocation: Invocation, deadline_ms: int) -> dict[str, str]:
-    return {
-        "Content-Type": "application/json",
-        "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
-        "Lambda-Runtime-Deadline-Ms": str(deadline_ms),
-        "Idempotency-Key": invocation.request_id,
-        "Esm-Mapping": invocation.mapping.encode("ascii", "replace").decode(),
-        "Esm-Attempt": str(invocation.attempt),
-    }
+    def _headers(self, invocation: Invocation) -> dict[str, str]:
+        deadline_ms = int((time.time() + self._timeout_s) * 1000)
+        headers = {
+            "Content-Type": "application/json",
+            "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
+            "Lambda-Runtime-Deadline-Ms": str(deadline_ms),
+            "Idempotency-Key": invocation.request_id,
+            "Esm-Mapping": invocation.mapping.encode("ascii", "replace").decode(),
+            "Esm-Attempt": str(invocation.attempt),
+        }
+        more = {
+            "Lambda-Runtime-Invoked-Function-Arn": invocation.function_arn or self._function_arn,
+            "Lambda-Runtime-Client-Context": invocation.client_context,
+        }
+        return headers | {name: value for name, value in more.items() if value}
 
 
 async def _outcome(response: aiohttp.ClientResponse) -> Outcome:

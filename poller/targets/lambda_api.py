@@ -1,7 +1,6 @@
 """AWS Lambda functions through the Invoke API; a function error is told from an invoke error."""
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import aiohttp
 import orjson
@@ -9,10 +8,12 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectTimeoutError,
+    CredentialRetrievalError,
     EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
+    SSLError,
 )
 
 from poller.aws import Aws, error_code
@@ -25,14 +26,20 @@ from poller.core.outcomes import (
     TooLarge,
     Unreachable,
 )
+from poller.hot_path.connections import Answer
+from poller.hot_path.route import Route
 from poller.interfaces import Invocation
 
 # The function's own timeout ends first; the rest is for the network.
 READ_TIMEOUT_MARGIN_S = 5.0
 _TOO_LARGE = {"RequestTooLargeException", "SerializedRequestEntityTooLargeException"}
+# 6 MB and 100 bytes is the most a function may answer.
+MAX_ANSWER_BYTES = 6_291_556
 _BEFORE_SENDING = (
+    CredentialRetrievalError,
     EndpointConnectionError,
     ConnectTimeoutError,
+    SSLError,
     NoCredentialsError,
     PartialCredentialsError,
 )
@@ -47,6 +54,8 @@ class LambdaTarget:
         self._function = function
         self._region = region
         self._timeout_s = timeout_s
+        self._route: Route | None = None
+        self._routed = False
 
     async def ready(self) -> bool:
         """Lambda is asked by invoking only: it would count and cost."""
@@ -54,40 +63,70 @@ class LambdaTarget:
 
     async def invoke(self, invocation: Invocation) -> Outcome:
         """Invoke synchronously, without log tail or client context."""
-        client = await self._aws.client(
-            "lambda", self._region, read_timeout_s=self._timeout_s + READ_TIMEOUT_MARGIN_S
-        )
         try:
-            answer = await client.invoke(
-                FunctionName=self._function,
-                InvocationType="RequestResponse",
-                Payload=invocation.payload,
-            )
-            async with answer["Payload"] as body:  # a body that is not read to its end holds its connection
-                payload = await body.read()
+            answer = await self._invoke(invocation.payload)
         except ClientError as error:
             return _refusal(error, len(invocation.payload))
         except _BEFORE_SENDING as error:
             return Unreachable(reason=type(error).__name__)
         except (HTTPClientError, BotoCoreError, aiohttp.ClientError, TimeoutError, OSError) as error:
             return LostReply(reason=type(error).__name__)
-        return _outcome(answer, payload)
+        return _outcome(answer)
+
+    async def _invoke(self, payload: bytes) -> "_Answer":
+        example = {"FunctionName": self._function, "InvocationType": "RequestResponse", "Payload": b"{}"}
+        read_timeout_s = self._timeout_s + READ_TIMEOUT_MARGIN_S
+        if not self._routed:
+            self._route = await self._aws.route(
+                "lambda", self._region, "Invoke", example, read_timeout_s=read_timeout_s
+            )
+            self._routed = True
+        if self._route is not None:
+            return _hot_answer(await self._route.send(payload, limit_bytes=MAX_ANSWER_BYTES))
+        client = await self._aws.client("lambda", self._region, read_timeout_s=read_timeout_s)
+        answer = await client.invoke(**{**example, "Payload": payload})
+        async with answer["Payload"] as body:  # a body that is not read to its end holds its connection
+            return _Answer(
+                status=answer["StatusCode"],
+                function_error=answer.get("FunctionError"),
+                version=answer.get("ExecutedVersion"),
+                payload=await body.read(),
+            )
 
     async def close(self) -> None:
         """The clients belong to the session."""
 
 
-def _outcome(answer: Mapping[str, Any], payload: bytes) -> Outcome:
-    version = answer.get("ExecutedVersion") or "$LATEST"
-    function_error = answer.get("FunctionError")
-    if function_error is None:
-        return Succeeded(payload=payload, status_code=answer["StatusCode"], executed_version=version)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """What the function's run is told by."""
+
+    status: int
+    function_error: str | None
+    version: str | None
+    payload: bytes
+
+
+def _hot_answer(answer: Answer) -> _Answer:
+    headers = answer.headers
+    return _Answer(
+        status=answer.status,
+        function_error=headers.get("x-amz-function-error"),
+        version=headers.get("x-amz-executed-version"),
+        payload=answer.body,
+    )
+
+
+def _outcome(answer: _Answer) -> Outcome:
+    version = answer.version or "$LATEST"
+    if answer.function_error is None:
+        return Succeeded(payload=answer.payload, status_code=answer.status, executed_version=version)
     return FunctionError(
-        error_type=_error_type(payload) or function_error,
-        payload=payload,
-        status_code=answer["StatusCode"],
+        error_type=_error_type(answer.payload) or answer.function_error,
+        payload=answer.payload,
+        status_code=answer.status,
         executed_version=version,
-        function_error=function_error,
+        function_error=answer.function_error,
     )
 
 

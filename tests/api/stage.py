@@ -40,11 +40,14 @@ class World:
         self.meanwhile: Callable[[], Any] | None = None
         """Awaited once, while a source is asked."""
 
+    def options(self, mapping: EventSourceMapping) -> None:
+        """It can obey, and nobody is asked."""
+
     async def function(self, function: Function) -> None:
         """Asked for a function."""
         self._answer("function")
 
-    async def source(self, mapping: EventSourceMapping, function: Function) -> float | None:
+    async def source(self, mapping: EventSourceMapping, function: Function, *, making: bool) -> float | None:
         """Asked for a source."""
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile is not None:
@@ -82,6 +85,17 @@ class Reply:
         return str(self.body.get("message", self.body.get("Message")))
 
 
+async def send(
+    api: LambdaApi, method: str, path: str, body: object = None, *, raw: bytes | None = None, **query: Any
+) -> Reply:
+    """Send a request whose body is JSON, or `raw`."""
+    target = f"{path}?{urlencode(query, doseq=True)}" if query else path
+    content = raw if raw is not None else (b"" if body is None else json.dumps(body).encode())
+    request = ReceivedRequest(method=method, target=target, headers=(), body=content)
+    answer = await api(request, CALLER)
+    return Reply(answer.status, answer.headers, json.loads(answer.body) if answer.body else None)
+
+
 @dataclass
 class Stage:
     """The API and all that is behind it."""
@@ -113,11 +127,7 @@ class Stage:
         self, method: str, path: str, body: object = None, *, raw: bytes | None = None, **query: Any
     ) -> Reply:
         """Send a request whose body is JSON, or `raw`."""
-        target = f"{path}?{urlencode(query, doseq=True)}" if query else path
-        content = raw if raw is not None else (b"" if body is None else json.dumps(body).encode())
-        request = ReceivedRequest(method=method, target=target, headers=(), body=content)
-        answer = await self.api(request, CALLER)
-        return Reply(answer.status, answer.headers, json.loads(answer.body) if answer.body else None)
+        return await send(self.api, method, path, body, raw=raw, **query)
 
     async def create(self, arn: str = QUEUE, function: str = "audit", **members: Any) -> Reply:
         """Ask for a mapping; a stream starts at its horizon."""

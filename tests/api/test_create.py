@@ -346,6 +346,15 @@ async def test_functions_only_refuses_what_is_not_listed() -> None:
         (b'{"FunctionName": "audit", "Bogus": 1}', "ValidationException"),
         (b"", "ValidationException"),
         (b"null", "SerializationException"),
+        # What could be stored and never be shown again, and a number that no float holds.
+        (
+            b'{"FunctionName": "audit", "FilterCriteria": {"Filters": [{"Pattern": "\\ud800"}]}}',
+            "ValidationException",
+        ),
+        (
+            b'{"FunctionName": "audit", "StartingPositionTimestamp": 1' + b"0" * 400 + b"}",
+            "ValidationException",
+        ),
     ],
 )
 async def test_a_body_that_is_no_request_is_a_clients_fault(raw: bytes, code: str) -> None:

@@ -1,5 +1,6 @@
 """ListEventSourceMappings: filters, order, pages and markers."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -77,7 +78,13 @@ async def test_a_page_is_not_moved_by_what_is_deleted_or_made_meanwhile() -> Non
     assert await listed(stage, Marker=first["NextMarker"]) == made[2:]
 
 
-@pytest.mark.parametrize("marker", ["", "x", "bm90aGluZw==", "W10=", "WzEsMl0=", "é", "W251bGwsIm4iLDFd"])
+# A number that no float holds.
+HUGE = base64.urlsafe_b64encode(b"[1" + b"0" * 400 + b', "n", "m"]').decode()
+
+
+@pytest.mark.parametrize(
+    "marker", ["", "x", "bm90aGluZw==", "W10=", "WzEsMl0=", "é", "W251bGwsIm4iLDFd", HUGE]
+)
 async def test_a_marker_that_is_none_is_refused(marker: str) -> None:
     """400, and no listing."""
     reply = await Stage().call("GET", MAPPINGS, Marker=marker)

@@ -59,6 +59,7 @@ class Run:
         self.files: tuple[Path, ...] = (self.file,)
         self._environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "POLLER_", "LOG_"))},
+            "POLLER_OPS": "off",  # several run side by side
             **environment,
             "SEEN_FILE": str(self.seen_file),
         }

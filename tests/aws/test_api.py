@@ -248,3 +248,80 @@ def test_the_aws_cli_does_every_operation(moto: Moto, run: Run) -> None:
     assert again.returncode != 0
     assert "(ResourceNotFoundException)" in again.stderr
     assert "The resource you requested does not exist." in again.stderr
+
+
+def test_boto3_and_the_cli_read_every_error(moto: Moto, run: Run) -> None:
+    """Code, text and status of each, and the modelled ones as the client's own exceptions."""
+    _, arn = moto.queue()
+    # One that nobody answers for: for a minute its mapping is Creating.
+    functions = {**FUNCTIONS, "absent": {"url": "http://127.0.0.1:9/"}}
+    client = start(run, functions, "--profile", "default")
+    cli = Cli(endpoint(run), run.folder)
+    made = client.create_event_source_mapping(EventSourceArn=arn, FunctionName="f", Enabled=False)
+    busy = client.create_event_source_mapping(EventSourceArn=arn, FunctionName="absent")["UUID"]
+    in_use = "event source mapping because it is in use."
+    unknown, mapping = "5f0e6a6c-0d5b-4c4b-9a53-2f4f3b0f8a11", made["EventSourceMappingArn"]
+    elsewhere = f"{mapping[:-36]}{unknown}"
+    exceptions = client.exceptions
+    calls: list[tuple[type[Exception], int, str, Any, tuple[str, ...]]] = [
+        (
+            exceptions.ResourceConflictException, 409, "already exists. Please update or delete the existing",
+            lambda: client.create_event_source_mapping(EventSourceArn=arn, FunctionName="f"),
+            ("create-event-source-mapping", "--event-source-arn", arn, "--function-name", "f"),
+        ),
+        (
+            exceptions.ResourceInUseException, 400, f"Cannot delete the {in_use}",
+            lambda: client.delete_event_source_mapping(UUID=busy),
+            ("delete-event-source-mapping", "--uuid", busy),
+        ),
+        (
+            exceptions.ResourceInUseException, 400, f"Cannot update the {in_use}",
+            lambda: client.update_event_source_mapping(UUID=busy, BatchSize=5),
+            ("update-event-source-mapping", "--uuid", busy, "--batch-size", "5"),
+        ),
+        (
+            exceptions.ResourceNotFoundException, 404, "The resource you requested does not exist.",
+            lambda: client.get_event_source_mapping(UUID=unknown),
+            ("get-event-source-mapping", "--uuid", unknown),
+        ),
+        (
+            exceptions.ResourceNotFoundException, 404, f"Event source mapping not found: {elsewhere}",
+            lambda: client.list_tags(Resource=elsewhere),
+            ("list-tags", "--resource", elsewhere),
+        ),
+        (
+            exceptions.ResourceNotFoundException, 404, "Function not found: arn:aws:lambda:us-east-1:",
+            lambda: client.get_function(FunctionName="nobody"),
+            ("get-function", "--function-name", "nobody"),
+        ),
+        (
+            exceptions.InvalidParameterValueException, 400, "Function does not exist",
+            lambda: client.create_event_source_mapping(EventSourceArn=arn, FunctionName="nobody"),
+            ("create-event-source-mapping", "--event-source-arn", arn, "--function-name", "nobody"),
+        ),
+        (
+            exceptions.InvalidParameterValueException, 400, "Invalid Marker",
+            lambda: client.list_event_source_mappings(Marker="x"),
+            ("list-event-source-mappings", "--starting-token", "x"),
+        ),
+        (
+            ClientError, 400, "1 validation error detected: Value '10001' at 'batchSize' failed to satisfy",
+            lambda: client.update_event_source_mapping(UUID=unknown, BatchSize=10_001),
+            ("update-event-source-mapping", "--uuid", unknown, "--batch-size", "10001"),
+        ),
+    ]  # fmt: skip
+
+    for kind, status, text, call, _ in calls:
+        with pytest.raises(kind) as refused:
+            call()
+        response = refused.value.response  # type: ignore[attr-defined]
+        assert text in response["Error"]["Message"]
+        assert response["ResponseMetadata"]["HTTPStatusCode"] == status
+        assert response["ResponseMetadata"]["RequestId"]
+    for kind, _, text, _, arguments in calls:
+        if "--starting-token" in arguments:
+            continue  # the CLI reads it as a token of its own
+        done = cli.run(*arguments)
+        assert done.returncode != 0
+        assert text in done.stderr
+        assert kind is ClientError or f"({kind.__name__})" in done.stderr

@@ -39,7 +39,8 @@ def test_a_mapping_of_a_file_is_shown_and_marked_and_cannot_be_changed_by_the_ap
         refusals.append(refused.value.response["Error"])
 
     assert shown["State"] == "Enabled"
-    assert client.list_tags(Resource=shown["EventSourceMappingArn"])["Tags"] == {"poller:file": str(run.file)}
+    tags = client.list_tags(Resource=shown["EventSourceMappingArn"])["Tags"]
+    assert tags == {"team": "a", "poller:file": str(run.file)}
     assert [error["Code"] for error in refusals] == [
         "InvalidParameterValueException", "InvalidParameterValueException", "InvalidParameterValueException",
         "ResourceConflictException",

@@ -12,6 +12,7 @@ import yaml
 
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:orders"
 STREAM = "arn:aws:kinesis:us-east-1:000000000000:stream/clicks"
+MEMORY = {"POLLER_STATE": "memory://"}
 HANDLER = {"handler": "app:handler", "timeout": 5}
 
 
@@ -21,7 +22,7 @@ def poller(folder: Path, *arguments: str, **environment: str) -> subprocess.Comp
     return subprocess.run(
         [sys.executable, "-m", "poller", *arguments],
         cwd=folder,
-        env={**kept, "POLLER_API": "off", **environment},
+        env={**kept, "POLLER_API": "off", "POLLER_OPS": "off", **environment},
         capture_output=True,
         text=True,
         timeout=60,
@@ -73,9 +74,11 @@ BAD_FILES: dict[str, tuple[str | dict[str, Any], list[str]]] = {
     ),
     "an option that is not obeyed yet": (
         file_with(
-            EventSourceArn=STREAM, StartingPosition="LATEST", MetricsConfig={"Metrics": ["EventCount"]}
+            EventSourceArn=STREAM,
+            StartingPosition="LATEST",
+            KMSKeyArn="arn:aws:kms:us-east-1:000000000000:key/1",
         ),
-        ["MetricsConfig", "not supported yet"],
+        ["KMSKeyArn", "not supported yet"],
     ),
     "no mapping": ("mappings: []\n", ["neither a mapping nor a function is given"]),
 }
@@ -159,11 +162,23 @@ def test_a_valid_file_is_said_to_be_valid(folder: Path) -> None:
         (["--profile", "fast"], {}, "--profile: 'fast' is not one of default, test"),
         (["--drain-timeout", "soon"], {}, "--drain-timeout: 'soon'"),
         (["--byte-budget", "10"], {}, "--byte-budget: '10'"),
+        (["--hot-path", "maybe"], {}, "--hot-path: 'maybe' is not one of on, off"),
+        ([], {"POLLER_HOT_PATH": "1"}, "POLLER_HOT_PATH: '1' is not one of on, off"),
         (["--log-level", "loud"], {}, "--log-level: 'loud'"),
         ([], {"LOG_FORMAT": "xml"}, "LOG_FORMAT: 'xml'"),
         ([], {"POLLER_BATCH": "1"}, "POLLER_BATCH is not a setting"),
-        ([], {"POLLER_API": "127.0.0.1:4577"}, "POLLER_API is not a setting of this version"),
+        ([], {"POLLER_OPS_PORT": "9464"}, "POLLER_OPS_PORT is not a setting"),
+        ([], {"POLLER_OPS": "9464"}, "POLLER_OPS: '9464' is not host:port"),
+        (["--ops", "127.0.0.1:65536"], {}, "--ops: '127.0.0.1:65536'"),
+        (["--ops", "192.0.2.1:9464"], {}, "cannot listen on 192.0.2.1:9464"),
+        (["--metrics-shards", "some"], {}, "--metrics-shards: 'some' is not one of true"),
         (["--bogus"], {}, "--bogus"),
+        (["--api", "[::]:0"], MEMORY, "give --api-keys-file or --api-token-file, or accept that"),
+        (["--api", "127.0.0.1:0", "--api-keys-file", "none.yaml"], MEMORY, "none.yaml cannot be read"),
+        (["--api", "127.0.0.1:0", "--api-token-file", "app.py"], MEMORY, "app.py"),
+        (["--api-keys-file", ""], {}, "--api-keys-file: the name of a file is missing"),
+        (["--api-hosts", "*"], {}, "--api-hosts: '*' is not the name of a host"),
+        (["--insecure-no-auth"], {}, "--insecure-no-auth has no effect while POLLER_API is off"),
     ],
 )
 def test_bad_settings_are_refused(
@@ -179,7 +194,7 @@ def test_bad_settings_are_refused(
 
 
 def test_what_kubernetes_sets_for_a_service_is_no_setting(folder: Path) -> None:
-    """A Service named poller must not keep the pod from starting."""
+    """A Service named poller, or poller-ops, must not keep the pod from starting."""
     path = write(folder, {**file_with(), "functions": {"audit": {"handler": "missing:handler"}}})
 
     done = poller(
@@ -188,7 +203,10 @@ def test_what_kubernetes_sets_for_a_service_is_no_setting(folder: Path) -> None:
         str(path),
         POLLER_SERVICE_HOST="10.0.0.1",
         POLLER_SERVICE_PORT_HTTP="80",
+        POLLER_PORT="tcp://10.0.0.1:80",
         POLLER_PORT_80_TCP="tcp://10.0.0.1:80",
+        POLLER_OPS_SERVICE_HOST="10.0.0.1",
+        POLLER_OPS_PORT="tcp://10.0.0.1:80",
         POLLER_STATE="memory://",
     )
 
@@ -234,6 +252,7 @@ def test_a_second_poller_on_the_same_state_is_refused(folder: Path) -> None:
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "POLLER_"))},
         "POLLER_API": "off",
+        "POLLER_OPS": "off",
         # Nothing listens there: the mapping tries again and again, which is all this test needs of it.
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
         "AWS_ACCESS_KEY_ID": "x",

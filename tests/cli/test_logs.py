@@ -1,5 +1,6 @@
 """What log lines hold, and what they never hold."""
 
+import errno
 import io
 import json
 
@@ -65,3 +66,32 @@ def test_a_level_keeps_lower_lines_out() -> None:
     meter.problem("PROBLEM: x")
 
     assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["mapping_problem"]
+
+
+@pytest.mark.parametrize("text", ["\ud800", 2**70])
+def test_what_json_cannot_hold_is_written_even_so(text: object) -> None:
+    """A name that is not UTF-8 ends no process."""
+    stream = io.StringIO()
+    configure(LogFormat.JSON, "info", stream)
+
+    structlog.get_logger().error(Log.FILES_REFUSED, problems=text)
+
+    assert json.loads(stream.getvalue())["problems"] == text
+
+
+class _Full(io.StringIO):
+    """A stream on a disk that is full."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, text)
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "flush")
+
+
+@pytest.mark.parametrize("log_format", list(LogFormat))
+def test_a_line_that_cannot_be_written_is_lost(log_format: LogFormat) -> None:
+    """Whoever logs goes on."""
+    configure(log_format, "info", _Full())
+
+    structlog.get_logger().error(Log.FILES_REFUSED, problems=())

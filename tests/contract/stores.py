@@ -8,7 +8,9 @@ import pytest
 
 from mappings.stores.dynamodb import DynamoDbMappingStore
 from mappings.stores.dynamodb_table import Table
+from mappings.stores.event_invoke_dynamodb import DynamoDbEventInvokeConfigStore
 from poller.aws import Aws
+from poller.events.none import NoEventQueue
 from poller.leases.dynamodb import DynamoDbLeaseStore
 from poller.leases.dynamodb_members import DynamoDbMemberStore, open_fleet
 from poller.state import State, open_state
@@ -43,4 +45,10 @@ async def fleet_table(aws: Aws) -> Table:
 async def _state(table: Table) -> State:
     members = DynamoDbMemberStore(beats=table, scans=table, incarnation=await open_fleet(table))
     leases = DynamoDbLeaseStore(writes=table, scans=table)
-    return State(leases=leases, mappings=DynamoDbMappingStore(table), members=members)
+    return State(
+        leases=leases,
+        mappings=DynamoDbMappingStore(table),
+        events=NoEventQueue(),
+        event_invoke_configs=DynamoDbEventInvokeConfigStore(table),
+        members=members,
+    )

@@ -72,7 +72,7 @@ async def admission(
         clock=SystemClock(), chance=lambda: 0.0, drain=drain, budget=ByteBudget(1 << 20, drain)
     )
     async with answering(answer, monkeypatch), Aws() as aws:
-        yield AwsAdmission(aws, surroundings, LatestReaders())
+        yield AwsAdmission(aws, surroundings, latest or LatestReaders(), metrics=True)
 
 
 ATTRIBUTES = {"Attributes": {"VisibilityTimeout": "30", "CreatedTimestamp": "1"}}
@@ -140,7 +140,7 @@ async def test_what_a_source_says_is_told_in_the_words_of_aws(
     """Missing, denied, throttled, and what a client is to try again."""
     async with admission(monkeypatch, answers) as asked:
         with pytest.raises(error) as refused:
-            await asked.source(mapping_of(arn), FUNCTION)
+            await asked.source(mapping_of(arn), FUNCTION, making=True)
 
     assert message in refused.value.message
 
@@ -156,9 +156,27 @@ async def test_a_denied_iterator_is_a_denied_stream(monkeypatch: pytest.MonkeyPa
     }
     async with admission(monkeypatch, answers) as asked:
         with pytest.raises(InvalidParameterValueException) as refused:
-            await asked.source(mapping_of(KINESIS), FUNCTION)
+            await asked.source(mapping_of(KINESIS), FUNCTION, making=True)
 
     assert refused.value.message == STREAM_DENIED.format(arn=KINESIS)
+
+
+async def test_an_update_leaves_latest_what_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No shard is opened at the tip of now: what was written since it was made would be passed over."""
+    shard = {"ShardId": "s", "SequenceNumberRange": {"StartingSequenceNumber": "1"}}
+    answers = {
+        "DescribeStreamSummary": (200, {"StreamDescriptionSummary": {"StreamCreationTimestamp": 1.0}}),
+        "ListShards": (200, {"Shards": [shard]}),
+        "GetShardIterator": (200, {"ShardIterator": "now"}),
+    }
+    latest, mapping = LatestReaders(), mapping_of(KINESIS)
+    async with admission(monkeypatch, answers, latest) as asked:
+        await asked.source(mapping, FUNCTION, making=False)
+        updated = latest.take(mapping.uuid)
+        await asked.source(mapping, FUNCTION, making=True)
+        made = latest.take(mapping.uuid)
+
+    assert (set(updated), set(made)) == (set(), {"s"})
 
 
 @pytest.mark.parametrize(

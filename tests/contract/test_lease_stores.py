@@ -1,5 +1,6 @@
 """What every lease store promises; each implementation passes the same tests."""
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,25 @@ async def test_one_lease_is_found_by_its_mapping_and_shard(store: LeaseStore) ->
     assert await store.get("m", "s1") == lease("s1")
     assert await store.get("m", "s2") == held
     assert await store.get("m", "s3") is None
+
+
+async def test_mappings_that_have_leases_are_known(store: LeaseStore) -> None:
+    """For whoever looks at the whole, or takes it elsewhere."""
+    await store.create([lease("s1"), lease("s1", mapping="other")])
+    assert list(await store.mappings()) == ["m", "other"]
+
+    await store.delete(await store.list("m"))
+    assert list(await store.mappings()) == ["other"]
+
+
+async def test_a_checkpoint_says_when_it_was_written(store: LeaseStore) -> None:
+    """For people; nothing depends on it."""
+    await store.create([lease()])
+    before = time.time()
+    await store.checkpoint(await store.take(lease(), "w1"), Position.after("1"))
+
+    written_at = (await store.list("m"))[0].written_at
+    assert written_at is None or before - 0.01 <= written_at <= time.time()
 
 
 async def test_creating_again_changes_nothing(store: LeaseStore) -> None:

@@ -1,8 +1,8 @@
 """What goes over the wire to SQS, and the event made of what comes back."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from poller.errors import (
     SourceUnsuitable,
 )
 from poller.interfaces import Reader
-from poller.sources.sqs import SqsSource, sqs_event
+from poller.sources.sqs import SqsSource
 from poller.surroundings import SystemClock
 from tests.contract.stubbing import answering
 
@@ -87,15 +87,22 @@ async def stub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stub]:
         yield made
 
 
-@asynccontextmanager
-async def opened(**options: Any) -> AsyncIterator[Reader]:
-    async with Aws() as aws:
-        source = SqsSource(QUEUE, aws, SystemClock(), long_poll_s=20, **options)
-        topology = await source.discover()
-        yield await source.open(topology.shards[0], Position.trim_horizon())
+Opened = Callable[..., AbstractAsyncContextManager[Reader]]
 
 
-async def test_a_receive_is_a_long_poll_for_ten_with_all_attributes(stub: Stub) -> None:
+@pytest.fixture
+def opened(*, hot_path: bool) -> Opened:
+    @asynccontextmanager
+    async def opened(**options: Any) -> AsyncIterator[Reader]:
+        async with Aws(hot_path=hot_path) as aws:
+            source = SqsSource(QUEUE, aws, SystemClock(), long_poll_s=20, **options)
+            topology = await source.discover()
+            yield await source.open(topology.shards[0], Position.trim_horizon())
+
+    return opened
+
+
+async def test_a_receive_is_a_long_poll_for_ten_with_all_attributes(stub: Stub, opened: Opened) -> None:
     """Semantics 2.1.1; the queue's own visibility timeout is left alone (2.2.1)."""
     async with opened() as reader:
         await reader.receive(500, 20.0)
@@ -107,7 +114,7 @@ async def test_a_receive_is_a_long_poll_for_ten_with_all_attributes(stub: Stub) 
     assert stub.last("GetQueueUrl") == {"QueueName": "orders", "QueueOwnerAWSAccountId": "123456789012"}
 
 
-async def test_a_window_that_does_not_fit_asks_for_more_visibility(stub: Stub) -> None:
+async def test_a_window_that_does_not_fit_asks_for_more_visibility(stub: Stub, opened: Opened) -> None:
     """Window, function timeout and 30 s (semantics 2.2.2), and the hold is as long."""
     stub.messages = [MESSAGE]
     async with opened(window_s=30, timeout_s=40) as reader:
@@ -118,7 +125,7 @@ async def test_a_window_that_does_not_fit_asks_for_more_visibility(stub: Stub) -
     assert page.records[0].held_until == pytest.approx(begun + 100, abs=5)
 
 
-async def test_a_queue_shorter_than_the_function_is_refused(stub: Stub) -> None:
+async def test_a_queue_shorter_than_the_function_is_refused(stub: Stub, opened: Opened) -> None:
     """In AWS's words (semantics 1.4.7)."""
     stub.visibility_timeout = "30"
 
@@ -127,7 +134,9 @@ async def test_a_queue_shorter_than_the_function_is_refused(stub: Stub) -> None:
             pass
 
 
-async def test_entries_that_failed_are_given_back_unless_the_sender_is_to_blame(stub: Stub) -> None:
+async def test_entries_that_failed_are_given_back_unless_the_sender_is_to_blame(
+    stub: Stub, opened: Opened
+) -> None:
     """An expired receipt stays expired; anything else is worth another try."""
     stub.messages = [{**MESSAGE, "MessageId": f"m{n}", "ReceiptHandle": f"r{n}"} for n in range(3)]
     stub.failed = [
@@ -138,7 +147,8 @@ async def test_entries_that_failed_are_given_back_unless_the_sender_is_to_blame(
         page = await reader.receive(10, 0.0)
         unsettled = await reader.settle(page.records, ())
 
-    assert [record.item_identifier for record in unsettled] == ["m0"]
+    assert [record.item_identifier for record in unsettled.again] == ["m0"]
+    assert [record.item_identifier for record in unsettled.lost] == ["m2"]
     assert [entry["ReceiptHandle"] for entry in stub.last("DeleteMessageBatch")["Entries"]] == [
         "r0",
         "r1",
@@ -146,7 +156,7 @@ async def test_entries_that_failed_are_given_back_unless_the_sender_is_to_blame(
     ]
 
 
-async def test_a_message_twice_in_one_delete_has_entries_of_its_own(stub: Stub) -> None:
+async def test_a_message_twice_in_one_delete_has_entries_of_its_own(stub: Stub, opened: Opened) -> None:
     """Entries are named by index: the same id twice would fail the whole request."""
     stub.messages = [MESSAGE, MESSAGE]
     async with opened() as reader:
@@ -156,7 +166,7 @@ async def test_a_message_twice_in_one_delete_has_entries_of_its_own(stub: Stub) 
     assert [entry["Id"] for entry in stub.last("DeleteMessageBatch")["Entries"]] == ["0", "1"]
 
 
-async def test_a_release_makes_messages_visible_at_once(stub: Stub) -> None:
+async def test_a_release_makes_messages_visible_at_once(stub: Stub, opened: Opened) -> None:
     """Visibility timeout 0, for those that were never started."""
     stub.messages = [MESSAGE]
     async with opened() as reader:
@@ -180,7 +190,7 @@ async def test_a_release_makes_messages_visible_at_once(stub: Stub) -> None:
     ],
 )
 async def test_error_codes_say_who_reacts(
-    stub: Stub, status: int, code: str, expected: type[SourceError]
+    stub: Stub, opened: Opened, status: int, code: str, expected: type[SourceError]
 ) -> None:
     """One request goes out for each receive: the loop decides when to ask again."""
     async with opened() as reader:
@@ -191,7 +201,7 @@ async def test_error_codes_say_who_reacts(
     assert [name for name, _ in stub.asked].count("ReceiveMessage") == 1
 
 
-async def test_a_record_carries_what_the_loop_needs(stub: Stub) -> None:
+async def test_a_record_carries_what_the_loop_needs(stub: Stub, opened: Opened) -> None:
     """Its group orders it, its receipt settles it, its age is the time it was sent."""
     attributes = {**MESSAGE["Attributes"], "MessageGroupId": "g1", "SequenceNumber": "188494"}
     stub.messages = [{**MESSAGE, "Attributes": attributes}]
@@ -204,18 +214,20 @@ async def test_a_record_carries_what_the_loop_needs(stub: Stub) -> None:
     assert json.loads(record.event)["attributes"] == attributes
 
 
-def test_the_reference_event_comes_out() -> None:
+async def test_the_reference_event_comes_out(stub: Stub, opened: Opened) -> None:
     """Semantics 2.8.1 and 2.10.1: members, order, and attribute names in lower camel case."""
-    message = {
-        **MESSAGE,
-        "MD5OfMessageAttributes": "a18cbb58171ebf4ce88d9fb787f9210b",
-        "MessageAttributes": {
-            "n": {"DataType": "Number", "StringValue": "100"},
-            "b": {"DataType": "Binary", "BinaryValue": b"\x00"},
-        },
-    }
+    stub.messages = [
+        {
+            **MESSAGE,
+            "MD5OfMessageAttributes": "a18cbb58171ebf4ce88d9fb787f9210b",
+            "MessageAttributes": {
+                "n": {"DataType": "Number", "StringValue": "100"},
+                "b": {"DataType": "Binary", "BinaryValue": "AA=="},
+            },
+        }
+    ]
 
-    event = sqs_event(message, QUEUE, null_md5=False)
+    event = await _event(opened)
 
     assert list(event) == [
         "messageId",
@@ -235,7 +247,7 @@ def test_the_reference_event_comes_out() -> None:
         "binaryListValues": [],
         "dataType": "Number",
     }
-    assert event["messageAttributes"]["b"]["binaryValue"] == b"\x00"
+    assert event["messageAttributes"]["b"]["binaryValue"] == "AA=="
     assert (event["eventSource"], event["eventSourceARN"], event["awsRegion"]) == (
         "aws:sqs",
         ARN,
@@ -243,10 +255,21 @@ def test_the_reference_event_comes_out() -> None:
     )
 
 
-@pytest.mark.parametrize(("null_md5", "present"), [(False, False), (True, True)])
-def test_without_attributes_their_digest_is_absent_or_null(*, null_md5: bool, present: bool) -> None:
+async def _event(opened: Opened, **options: Any) -> dict[str, Any]:
+    async with opened(**options) as reader:
+        (record,) = (await reader.receive(10, 0.0)).records
+    event: dict[str, Any] = json.loads(record.event)
+    return event
+
+
+@pytest.mark.parametrize(("window_s", "present"), [(0, False), (1, True)])
+async def test_without_attributes_their_digest_is_absent_or_null(
+    stub: Stub, opened: Opened, window_s: int, *, present: bool
+) -> None:
     """Absent with window 0, null with a window, as was recorded (semantics 2.8.4)."""
-    event = sqs_event(MESSAGE, QUEUE, null_md5=null_md5)
+    stub.messages = [MESSAGE]
+
+    event = await _event(opened, window_s=window_s)
 
     assert ("md5OfMessageAttributes" in event) is present
     assert event.get("md5OfMessageAttributes") is None

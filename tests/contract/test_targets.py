@@ -49,7 +49,8 @@ async def serving(answer: Answer) -> AsyncIterator[Server]:
     server = Server()
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        server.requests.append((request.path_qs, dict(request.headers), await request.read()))
+        headers = {name.title(): value for name, value in request.headers.items()}
+        server.requests.append((request.path_qs, headers, await request.read()))
         return await answer(request)
 
     app = web.Application(client_max_size=10_000_000)
@@ -99,7 +100,7 @@ async def invoke_http(answer: Answer) -> tuple[Outcome, Server]:
 
 
 async def invoke_lambda(
-    answer: Answer, monkeypatch: pytest.MonkeyPatch, *, timeout_s: float = TIMEOUT_S
+    answer: Answer, monkeypatch: pytest.MonkeyPatch, *, hot_path: bool, timeout_s: float = TIMEOUT_S
 ) -> tuple[Outcome, Server]:
     async with serving(answer) as server:
         for name, value in {
@@ -108,7 +109,7 @@ async def invoke_lambda(
             "AWS_SECRET_ACCESS_KEY": "test",
         }.items():
             monkeypatch.setenv(name, value)
-        async with Aws() as aws:
+        async with Aws(hot_path=hot_path) as aws:
             target = LambdaTarget(aws, function="audit:live", region="eu-west-1", timeout_s=timeout_s)
             outcome = await target.invoke(INVOCATION)
     return outcome, server
@@ -221,11 +222,11 @@ async def test_an_application_that_answers_anything_is_ready() -> None:
 
 
 async def test_lambda_is_invoked_synchronously_with_the_exact_event(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, *, hot_path: bool
 ) -> None:
     """RequestResponse, no log tail, no client context, the qualifier as given."""
     outcome, server = await invoke_lambda(
-        answering(body=b'{"ok":1}', headers={"X-Amz-Executed-Version": "7"}), monkeypatch
+        answering(body=b'{"ok":1}', headers={"X-Amz-Executed-Version": "7"}), monkeypatch, hot_path=hot_path
     )
 
     ((path, headers, body),) = server.requests
@@ -237,20 +238,22 @@ async def test_lambda_is_invoked_synchronously_with_the_exact_event(
     assert body == INVOCATION.payload
 
 
-async def test_the_header_makes_a_function_error(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_header_makes_a_function_error(monkeypatch: pytest.MonkeyPatch, *, hot_path: bool) -> None:
     """Its type is the body's errorType."""
     body = json.dumps({"errorType": "ValueError", "errorMessage": "x"}).encode()
 
     outcome, _ = await invoke_lambda(
-        answering(body=body, headers={"X-Amz-Function-Error": "Unhandled"}), monkeypatch
+        answering(body=body, headers={"X-Amz-Function-Error": "Unhandled"}), monkeypatch, hot_path=hot_path
     )
 
     assert outcome == FunctionError(error_type="ValueError", payload=body)
 
 
-async def test_a_body_that_looks_like_an_error_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_body_that_looks_like_an_error_is_none(
+    monkeypatch: pytest.MonkeyPatch, *, hot_path: bool
+) -> None:
     """On Lambda only the header decides (semantics 6.2.1)."""
-    outcome, _ = await invoke_lambda(answering(body=b'{"errorMessage":"x"}'), monkeypatch)
+    outcome, _ = await invoke_lambda(answering(body=b'{"errorMessage":"x"}'), monkeypatch, hot_path=hot_path)
 
     assert isinstance(outcome, Succeeded)
 
@@ -273,7 +276,7 @@ async def test_a_body_that_looks_like_an_error_is_none(monkeypatch: pytest.Monke
     ],
 )
 async def test_an_invoke_error_is_told_from_a_function_error_and_never_repeated(
-    monkeypatch: pytest.MonkeyPatch, status: int, code: str, expected: Outcome
+    monkeypatch: pytest.MonkeyPatch, status: int, code: str, expected: Outcome, *, hot_path: bool
 ) -> None:
     """One request goes out, whatever the SDK would have done on its own."""
     outcome, server = await invoke_lambda(
@@ -283,6 +286,7 @@ async def test_an_invoke_error_is_told_from_a_function_error_and_never_repeated(
             headers={"X-Amzn-ErrorType": code, "Retry-After": "4"},
         ),
         monkeypatch,
+        hot_path=hot_path,
     )
 
     assert outcome == expected
@@ -290,32 +294,36 @@ async def test_an_invoke_error_is_told_from_a_function_error_and_never_repeated(
 
 
 async def test_no_answer_from_lambda_is_a_lost_reply_and_never_repeated(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, *, hot_path: bool
 ) -> None:
     """The SDK waits for the function's timeout and a margin, and does not invoke again."""
     monkeypatch.setattr("poller.targets.lambda_api.READ_TIMEOUT_MARGIN_S", 0.0)
 
-    outcome, server = await invoke_lambda(never, monkeypatch, timeout_s=0.5)
+    outcome, server = await invoke_lambda(never, monkeypatch, timeout_s=0.5, hot_path=hot_path)
 
     assert isinstance(outcome, LostReply)
     assert len(server.requests) == 1
 
 
-async def test_half_an_answer_from_lambda_is_a_lost_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_half_an_answer_from_lambda_is_a_lost_reply(
+    monkeypatch: pytest.MonkeyPatch, *, hot_path: bool
+) -> None:
     """The function ran; what it answered is not known."""
-    outcome, _ = await invoke_lambda(cut_off, monkeypatch)
+    outcome, _ = await invoke_lambda(cut_off, monkeypatch, hot_path=hot_path)
 
     assert isinstance(outcome, LostReply)
 
 
-async def test_lambda_that_cannot_be_connected_to_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_lambda_that_cannot_be_connected_to_is_unreachable(
+    monkeypatch: pytest.MonkeyPatch, *, hot_path: bool
+) -> None:
     """Nothing was sent."""
     async with serving(answering()) as server:
         port = server.port
     monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", f"http://127.0.0.1:{port}")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    async with Aws() as aws:
+    async with Aws(hot_path=hot_path) as aws:
         target = LambdaTarget(aws, function="audit", region="eu-west-1", timeout_s=1)
 
         assert isinstance(await target.invoke(INVOCATION), Unreachable)

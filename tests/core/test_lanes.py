@@ -1,9 +1,8 @@
 """Order keys and lanes."""
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from poller.core.lanes import split
 from tests.core.records import numbers, record

@@ -35,6 +35,10 @@ class FakeLeaseStore:
         self._history = history
         self._process = process
 
+    async def mappings(self) -> Sequence[str]:
+        """Mappings that have leases."""
+        return await self._inner.mappings()
+
     async def list(self, mapping: str) -> Sequence[Lease]:
         """All leases of a mapping."""
         await self._begin()

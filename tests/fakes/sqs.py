@@ -7,7 +7,7 @@ import anyio
 
 from poller.core.records import Page, Position, Record, Shard, Topology
 from poller.errors import SourceUnavailable
-from poller.interfaces import Clock
+from poller.interfaces import Clock, Unsettled
 from tests.fakes.events import sqs_event
 from tests.fakes.faults import FaultKind
 from tests.fakes.history import DeadLettered, Deleted, History, Produced, Received, Shown
@@ -228,7 +228,7 @@ class FakeQueueReader:
         held_until = queue.clock.monotonic() + self._hide_s
         return Page(records=[_record(message, held_until) for message in messages])
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:
+    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:
         """DeleteMessageBatch and ChangeMessageVisibilityBatch, ten entries each."""
         failed: list[Record] = []
         for start in range(0, len(done), BATCH):
@@ -237,7 +237,7 @@ class FakeQueueReader:
             await self._request()
             for record in release[start : start + BATCH]:
                 self._queue.show(record, process=self._process)
-        return failed
+        return Unsettled(again=failed)
 
     async def _poll(self, limit: int, wait_s: float) -> list[_Message]:
         queue = self._queue

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from poller.core.records import Page, Position, PositionKind, Record
 from poller.errors import IteratorExpired, PositionExpired, SourceGone, SourceThrottled, SourceUnavailable
-from poller.interfaces import Clock
+from poller.interfaces import Clock, Unsettled
 from tests.fakes.faults import FaultKind
 from tests.fakes.history import History, Opened, Produced, Read, Recreated, ShardBorn, ShardClosed, Trimmed
 from tests.fakes.wire import Wire
@@ -210,9 +210,9 @@ class FakeStreamReader:
         await wire.back()
         return page
 
-    async def settle(self, done: object, release: object) -> tuple[()]:
+    async def settle(self, done: object, release: object) -> Unsettled:
         """A stream is told nothing."""
-        return ()
+        return Unsettled()
 
     def _read(self, limit: int) -> Page:
         stream = self._stream

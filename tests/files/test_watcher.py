@@ -106,6 +106,7 @@ async def test_a_config_map_that_is_swapped_is_noticed(tmp_path: Path) -> None:
         ("", None, "a.yaml"),
         (text_of(2), InvalidFile(["most would go"]), "most would go"),
         (text_of(2), StartError("no such handler"), "no such handler"),
+        (text_of(2), KeyError("what nobody foresaw"), "KeyError"),
     ],
 )
 async def test_what_is_refused_is_said_once_and_taken_up_when_it_is_mended(

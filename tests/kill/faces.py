@@ -55,7 +55,7 @@ class QueueFace:
 
     async def _delete_message_batch(self, request: Json, process: str) -> Json:
         entries = _entries(request)
-        failed = await (await self._reader(process)).settle(list(entries), ())
+        failed = (await (await self._reader(process)).settle(list(entries), ())).again
         return {
             "Successful": [{"Id": name} for record, name in entries.items() if record not in failed],
             "Failed": [

@@ -109,7 +109,8 @@ def start_cold(
 
 def clean_environment() -> dict[str, str]:
     """Our environment without what would reach a poller."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "POLLER_", "LOG_"))}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "POLLER_", "LOG_"))}
+    return {**kept, "POLLER_OPS": "off"}  # several run side by side
 
 
 def processes_marked(mark: str) -> list[int]:

@@ -30,10 +30,13 @@ FUNCTIONS = {name: UrlFunction(name=name, url=f"http://{name}/") for name in ("f
 class Agreeable:
     """An admission that lets everything in."""
 
+    def options(self, mapping: EventSourceMapping) -> None:
+        """Whatever is asked for can be obeyed."""
+
     async def function(self, function: Function) -> None:
         """It exists."""
 
-    async def source(self, mapping: EventSourceMapping, function: Function) -> float | None:
+    async def source(self, mapping: EventSourceMapping, function: Function, *, making: bool) -> float | None:
         """It exists, and does not tell the time."""
         return None
 

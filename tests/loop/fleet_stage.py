@@ -1,4 +1,4 @@
-"""Several workers over one state in memory, in virtual time; each can be stopped, cut off or made to leave."""
+"""Several workers over one state in memory, in virtual time; each can be cut off or made to leave."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -120,7 +120,9 @@ class Team:
 
 
 @asynccontextmanager
-async def team(mapping: EventSourceMapping, prepare: Callable[[Team], None] | None = None) -> AsyncIterator[Team]:
+async def team(
+    mapping: EventSourceMapping, prepare: Callable[[Team], None] | None = None
+) -> AsyncIterator[Team]:
     """A team without workers yet; at the end all drain."""
     async with anyio.create_task_group() as group:
         made = Team(group, mapping)

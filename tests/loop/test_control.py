@@ -290,6 +290,30 @@ def test_a_function_that_is_listed_no_more_stops_its_mappings() -> None:
             control.directory.listed = listed
             control.supervisor.changed()
             await eventually(lambda: len(function.seen) == 2)
+            await anyio.sleep(2)
+            assert (await control.operations.get(uuid))["LastProcessingResult"] == "OK"
+
+    in_virtual_time(play)
+
+
+def test_a_function_that_is_back_is_missed_no_more() -> None:
+    """Also where no batch tells so."""
+
+    async def play() -> None:
+        stream, function = _stream(0), Function()
+        async with controlling(Control(lambda _: stream, {"f": function.target})) as control:
+            uuid = await _create(control, STREAM_REQUEST)
+            await control.until(uuid, "Enabled")
+            listed, control.directory.listed = control.directory.listed, {}
+            control.supervisor.changed()
+            await anyio.sleep(30)
+            missed = (await control.operations.get(uuid))["LastProcessingResult"]
+            control.directory.listed = listed
+            control.supervisor.changed()
+            await anyio.sleep(30)
+            back = (await control.operations.get(uuid))["LastProcessingResult"]
+
+        assert (missed, back) == ("PROBLEM: Function does not exist", "No records processed")
 
     in_virtual_time(play)
 

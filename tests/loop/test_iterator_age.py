@@ -20,7 +20,7 @@ def test_it_is_the_age_of_the_last_record_when_it_was_sent() -> None:
         function = Function(takes_s=25.0)
         async with playing(stream_mapping(), stream, function.target) as stage:
             await eventually(lambda: stage.runner.meter.counts.done == 3)
-            ages = stage.runner.meter.iterator_age_s
+            ages = dict(stage.runner.meter.iterator_age_s)
 
         assert ages["shard-0"] == pytest.approx(60, abs=2)
         assert ages["shard-1"] == pytest.approx(0, abs=2)

@@ -16,7 +16,7 @@ from poller.errors import (
     SourceUnavailable,
     SourceUnsuitable,
 )
-from poller.interfaces import Reader
+from poller.interfaces import Reader, Unsettled
 from poller.sources.memory import MemoryQueue
 from tests.fakes.faults import Fault, FaultKind, Faults
 from tests.fakes.history import History
@@ -57,7 +57,7 @@ class TroubledReader:
         self._queue.check()
         return await self._reader.receive(limit, wait_s)
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:
+    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:
         self._queue.check()
         return await self._reader.settle(done, release)
 

@@ -8,7 +8,7 @@ import pytest
 from poller.core.outcomes import FunctionError, Outcome, Succeeded, Throttled, Unreachable
 from poller.core.records import Position, Record, Shard
 from poller.errors import SourceUnavailable
-from poller.interfaces import Invocation, Reader
+from poller.interfaces import Invocation, Reader, Unsettled
 from poller.sources.memory import MemoryQueue, MemoryQueueReader
 from poller.targets.memory import MemoryTarget
 from tests.loop.stage import CLOCK, Function, eventually, in_virtual_time, playing, queue_mapping
@@ -127,7 +127,7 @@ def test_draining_finishes_what_runs_and_gives_back_what_was_not_started() -> No
 class _FlakyReader(MemoryQueueReader):
     """Settles nothing the first times."""
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:
+    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:
         queue = self._queue
         assert isinstance(queue, _FlakyQueue)
         if queue.refusals:
@@ -135,7 +135,7 @@ class _FlakyReader(MemoryQueueReader):
             if answer is None:
                 raise SourceUnavailable("connection reset")
             await super().settle([r for r in done if r.item_identifier not in answer], release)
-            return [r for r in done if r.item_identifier in answer]
+            return Unsettled(again=[r for r in done if r.item_identifier in answer])
         return await super().settle(done, release)
 
 

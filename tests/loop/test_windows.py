@@ -1,12 +1,12 @@
 """Tumbling windows of a stream, from the real runner over in-memory seams, in virtual time."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import anyio
 import orjson
 import pytest
+from msgspec import structs
 
 from poller.core.outcomes import FunctionError, Outcome, Succeeded
 from poller.destinations.memory import MemoryDestination
@@ -375,7 +375,7 @@ def test_a_window_that_ends_between_records_of_one_sequence_number_is_stored_aft
         stream, function, store = MemoryStream(CLOCK), Collector(), MemoryLeaseStore()
         stream.put("shard-0", "a")
         (record,) = stream._shards["shard-0"].records
-        stream._shards["shard-0"].records.append(replace(record))
+        stream._shards["shard-0"].records.append(structs.replace(record))
         function.padding = 1_100_000
         function.fails = lambda event: len(function.events) > 2  # stuck behind the early end
         mapping = stream_mapping(**MINUTE, BatchSize=1)

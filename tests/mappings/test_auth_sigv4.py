@@ -18,7 +18,7 @@ from mappings.errors import (
     MissingAuthenticationTokenException,
     TooManyRequestsException,
 )
-from mappings.replays import UsedSignatures
+from mappings.replays import MOST_CALLS, SAME_SECOND_S, UsedSignatures
 from mappings.sigv4 import WINDOW_S, SigV4
 from tests.mappings.signing import (
     COLLECTION,
@@ -280,16 +280,39 @@ def test_a_write_that_was_refused_may_come_again(keys: SigV4) -> None:
     assert keys.authenticate(request, now=NOW)
 
 
+def test_the_same_call_may_be_made_twice_in_one_second(keys: SigV4) -> None:
+    """Botocore signs both alike; the id of the call and the number of the attempt tell them apart."""
+    request = signed("POST", COLLECTION, BODY)
+    first = with_headers(request, ("amz-sdk-invocation-id", "1"), ("amz-sdk-request", "attempt=1"))
+    retry = with_headers(request, ("amz-sdk-invocation-id", "1"), ("amz-sdk-request", "attempt=2"))
+    second = with_headers(request, ("amz-sdk-invocation-id", "2"), ("amz-sdk-request", "attempt=1"))
+    late = with_headers(request, ("amz-sdk-invocation-id", "3"), ("amz-sdk-request", "attempt=1"))
+
+    for call in (first, retry, second):
+        assert keys.authenticate(call, now=NOW + 1)
+    for replay in (first, retry, second, request):
+        assert "used already" in refusal(keys, replay, now=NOW + 1.5).message
+    assert "used already" in refusal(keys, late, now=NOW + 1 + SAME_SECOND_S + 0.1).message
+
+
+def test_a_signature_is_not_good_for_any_number_of_calls() -> None:
+    """What is remembered of one signature is bounded, too."""
+    used = UsedSignatures()
+
+    uses = [used.use("a", str(n), now=0.0, until=9.0) for n in range(MOST_CALLS + 10)]
+
+    assert uses == [True] * MOST_CALLS + [False] * 10
+
+
 def test_signatures_are_forgotten_only_when_they_have_expired() -> None:
     """The memory is bounded by refusing more, never by letting an old one be used again."""
     used = UsedSignatures(limit=2)
-    used.add("a", until=10.0)
-    used.add("b", until=20.0)
+    assert used.use("a", "", now=0.0, until=10.0)
+    assert used.use("b", "", now=0.0, until=20.0)
 
-    assert not used.has_room(10.0)
-    assert "a" in used
-    assert used.has_room(10.5)
-    assert "a" not in used
+    assert not used.has_room("c", now=10.0)
+    assert not used.use("a", "", now=10.0, until=10.0)
+    assert used.has_room("c", now=10.5)
     assert len(used) == 1
 
 

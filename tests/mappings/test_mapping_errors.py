@@ -3,14 +3,18 @@
 import pytest
 
 from mappings.errors import (
+    AccessDeniedException,
     InvalidFile,
     InvalidParameterValueException,
+    InvalidSignatureException,
     MappingError,
+    RequestTooLargeException,
     ResourceConflictException,
     ResourceInUseException,
     ResourceNotFoundException,
     ServiceException,
     TooManyRequestsException,
+    UnsupportedMediaTypeException,
     ValidationException,
     Violation,
     shown,
@@ -29,6 +33,15 @@ from mappings.errors import (
         (ResourceConflictException("m"), "ResourceConflictException", 409, {"Type": "User", "message": "m"}),
         (ResourceInUseException("m"), "ResourceInUseException", 400, {"Type": "User", "Message": "m"}),
         (ResourceNotFoundException("m"), "ResourceNotFoundException", 404, {"Type": "User", "Message": "m"}),
+        (RequestTooLargeException("m"), "RequestTooLargeException", 413, {"Type": "User", "message": "m"}),
+        (
+            UnsupportedMediaTypeException("m"),
+            "UnsupportedMediaTypeException",
+            415,
+            {"Type": "User", "message": "m"},
+        ),
+        (AccessDeniedException("m"), "AccessDeniedException", 403, {"Message": "m"}),
+        (InvalidSignatureException("m"), "InvalidSignatureException", 403, {"message": "m"}),
         (ServiceException("m"), "ServiceException", 500, {"Type": "Service", "Message": "m"}),
         (
             TooManyRequestsException("m", retry_after_s=1),

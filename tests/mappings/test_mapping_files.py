@@ -189,7 +189,10 @@ def test_a_time_with_zone_may_stand_for_epoch_seconds(tmp_path: Path) -> None:
             ["Batchsize is not a parameter of CreateEventSourceMapping, did you mean BatchSize?"],
         ),
         ({"ParallelizationFactor": 1}, ["ParallelizationFactor does not apply to an SQS standard queue"]),
-        ({"MetricsConfig": {"Metrics": ["EventCount"]}}, ["MetricsConfig is not supported yet"]),
+        (
+            {"KMSKeyArn": "arn:aws:kms:us-east-1:000000000000:key/1"},
+            ["KMSKeyArn is not supported yet"],
+        ),
         ({"batchSize": 1, "BatchSize": 2}, ["BatchSize is given twice, as batchSize and as BatchSize"]),
         (
             {"BatchSize": 11},
@@ -282,8 +285,8 @@ def test_a_mapping_is_named_by_what_is_known_of_it(
         (
             {"functions": {"audit": {"handler": "a:b"}}, "mappings": [queue_mapping("audit:live")]},
             (
-                f"mappings[0] ({QUEUE} -> audit:live): FunctionName audit:live has a qualifier, but audit "
-                "is defined in functions, where a function has neither versions nor aliases"
+                f"mappings[0] ({QUEUE} -> audit:live): FunctionName audit:live has a qualifier that the "
+                "function audit in functions does not have; its aliases declare which ones there are"
             ),
         ),
         (

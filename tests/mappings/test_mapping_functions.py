@@ -4,7 +4,14 @@ import pytest
 
 from mappings.arns import FunctionName
 from mappings.errors import InvalidFile
-from mappings.functions import Function, HandlerFunction, LambdaFunction, UrlFunction, parse_function
+from mappings.functions import (
+    Function,
+    HandlerFunction,
+    LambdaFunction,
+    UrlFunction,
+    parse_function,
+    version_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -17,6 +24,25 @@ from mappings.functions import Function, HandlerFunction, LambdaFunction, UrlFun
         (
             {"handler": "audit:handler", "timeout": 1, "concurrency": 1000},
             HandlerFunction(name="f", handler="audit:handler", timeout=1, concurrency=1000),
+        ),
+        (
+            {
+                "handler": "audit:handler",
+                "concurrency": 0,
+                "aliases": {"live": "3", "beta": "$LATEST"},
+                "dead_letter": "arn:aws:sqs:us-east-1:000000000000:dead",
+            },
+            HandlerFunction(
+                name="f",
+                handler="audit:handler",
+                concurrency=0,
+                aliases=(("beta", "$LATEST"), ("live", "3")),
+                dead_letter="arn:aws:sqs:us-east-1:000000000000:dead",
+            ),
+        ),
+        (
+            {"url": "http://127.0.0.1:3000/events", "concurrency": 7},
+            UrlFunction(name="f", url="http://127.0.0.1:3000/events", concurrency=7),
         ),
         (
             {"url": "http://127.0.0.1:3000/events"},
@@ -51,7 +77,12 @@ def test_a_function_is_read_with_its_defaults(value: object, expected: Function)
 HANDLER = 'is not of the form "package.module:function"'
 URL = "is not of the form http://host[:port][/path] or https://host[:port][/path]"
 TIMEOUT = "is not between 1 and 900 seconds"
-CONCURRENCY = "is not a whole number between 1 and 1000"
+CONCURRENCY = "is not a whole number between 0 and 1000"
+ALIASES = (
+    'is not an object of aliases and their versions, such as {"live": "3"}: an alias has letters, digits, '
+    'hyphens and underscores and is no number, a version is a whole number in quotes or "$LATEST"'
+)
+DEAD_LETTER = "is not the ARN of a standard SQS queue or a standard SNS topic"
 
 
 @pytest.mark.parametrize(
@@ -66,11 +97,21 @@ CONCURRENCY = "is not a whole number between 1 and 1000"
         ),
         (
             {"handler": "a:b", "memory": 1},
-            "memory is not an option of a handler function, which takes timeout, concurrency",
+            (
+                "memory is not an option of a handler function, "
+                "which takes timeout, concurrency, aliases, dead_letter"
+            ),
         ),
         (
-            {"url": "http://a", "concurrency": 2},
-            "concurrency is not an option of a url function, which takes timeout",
+            {"url": "http://a", "handlers": 2},
+            (
+                "handlers is not an option of a url function, "
+                "which takes timeout, concurrency, aliases, dead_letter"
+            ),
+        ),
+        (
+            {"lambda": "a", "aliases": {}},
+            "aliases is not an option of a lambda function, which takes timeout",
         ),
         (
             {"lambda": "a", "concurrency": 2},
@@ -114,7 +155,22 @@ CONCURRENCY = "is not a whole number between 1 and 1000"
         ({"url": "http://a", "timeout": "30"}, f'timeout "30" {TIMEOUT}'),
         ({"url": "http://a", "timeout": True}, f"timeout true {TIMEOUT}"),
         ({"url": "http://a", "timeout": float("nan")}, f"timeout NaN {TIMEOUT}"),
-        ({"handler": "a:b", "concurrency": 0}, f"concurrency 0 {CONCURRENCY}"),
+        ({"handler": "a:b", "concurrency": -1}, f"concurrency -1 {CONCURRENCY}"),
+        ({"handler": "a:b", "aliases": ["live"]}, f'aliases ["live"] {ALIASES}'),
+        ({"handler": "a:b", "aliases": {"live": 3}}, f'aliases {{"live": 3}} {ALIASES}'),
+        ({"handler": "a:b", "aliases": {"live": "0"}}, f'aliases {{"live": "0"}} {ALIASES}'),
+        ({"handler": "a:b", "aliases": {"live": "beta"}}, f'aliases {{"live": "beta"}} {ALIASES}'),
+        ({"handler": "a:b", "aliases": {"7": "3"}}, f'aliases {{"7": "3"}} {ALIASES}'),
+        ({"url": "http://a", "aliases": {"$LATEST": "3"}}, f'aliases {{"$LATEST": "3"}} {ALIASES}'),
+        ({"url": "http://a", "dead_letter": "queue"}, f'dead_letter "queue" {DEAD_LETTER}'),
+        (
+            {"url": "http://a", "dead_letter": "arn:aws:s3:::bucket"},
+            f'dead_letter "arn:aws:s3:::bucket" {DEAD_LETTER}',
+        ),
+        (
+            {"url": "http://a", "dead_letter": "arn:aws:sqs:us-east-1:000000000000:q.fifo"},
+            f'dead_letter "arn:aws:sqs:us-east-1:000000000000:q.fifo" {DEAD_LETTER}',
+        ),
         ({"handler": "a:b", "concurrency": 1001}, f"concurrency 1001 {CONCURRENCY}"),
         ({"handler": "a:b", "concurrency": 1.5}, f"concurrency 1.5 {CONCURRENCY}"),
         ({"handler": "a:b", "concurrency": True}, f"concurrency true {CONCURRENCY}"),
@@ -150,3 +206,30 @@ def test_all_problems_of_a_function_are_found() -> None:
         "handler",
         "timeout",
     ]
+
+
+ALIASED = HandlerFunction(name="f", handler="a:b", aliases=(("beta", "$LATEST"), ("live", "3")))
+QUALIFIED = LambdaFunction(name="f", function=FunctionName(name="f", qualifier="live"))
+
+
+@pytest.mark.parametrize(
+    ("function", "qualifier", "version"),
+    [
+        (ALIASED, None, "$LATEST"),
+        (ALIASED, "$LATEST", "$LATEST"),
+        (ALIASED, "live", "3"),
+        (ALIASED, "beta", "$LATEST"),
+        (ALIASED, "3", "3"),
+        (ALIASED, "4", None),
+        (ALIASED, "other", None),
+        (UrlFunction(name="f", url="http://a"), "live", None),
+        (LambdaFunction(name="f", function=FunctionName(name="f")), "live", "live"),
+        (LambdaFunction(name="f", function=FunctionName(name="f")), None, "$LATEST"),
+        (QUALIFIED, None, "live"),
+        (QUALIFIED, "live", "live"),
+        (QUALIFIED, "beta", None),
+    ],
+)
+def test_a_qualifier_means_a_version(function: Function, qualifier: str | None, version: str | None) -> None:
+    """`$LATEST` always, an alias its version, a version that an alias names; Lambda knows its own."""
+    assert version_of(function, qualifier) == version

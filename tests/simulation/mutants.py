@@ -92,7 +92,7 @@ async def _release_failed(
         await self.reader.settle((), left)
 
 
-async def _settle_once(self: Settler, done: Sequence[Record]) -> None:
+async def _settle_once(self: Settler, done: Sequence[Record], *, handled: bool) -> None:
     assert self.reader is not None
     try:
         await self.reader.settle(done, ())

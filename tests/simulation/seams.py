@@ -10,7 +10,17 @@ from poller.core.members import Member
 from poller.core.outcomes import Outcome
 from poller.core.records import Page, Position, Record, Shard, Topology
 from poller.core.timewindow import WindowState
-from poller.interfaces import Clock, Destination, Invocation, LeaseStore, MemberStore, Reader, Source, Target
+from poller.interfaces import (
+    Clock,
+    Destination,
+    Invocation,
+    LeaseStore,
+    MemberStore,
+    Reader,
+    Source,
+    Target,
+    Unsettled,
+)
 from poller.telemetry import Meter
 from poller.waiting import Drain
 from tests.fakes.events import read_event
@@ -60,7 +70,7 @@ class GatedReader:
         self._gate.check()
         return await self._inner.receive(limit, wait_s)
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Sequence[Record]:
+    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:
         self._gate.check()
         return await self._inner.settle(done, release)
 
@@ -108,6 +118,10 @@ class GatedLeases:
     def __init__(self, inner: LeaseStore, gate: Gate) -> None:
         self._inner = inner
         self._gate = gate
+
+    async def mappings(self) -> Sequence[str]:
+        self._gate.check()
+        return await self._inner.mappings()
 
     async def list(self, mapping: str) -> Sequence[Lease]:
         self._gate.check()

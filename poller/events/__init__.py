@@ -1,0 +1,1 @@
+"""Queues of asynchronous events: accepted, durable, and taken when they are due."""

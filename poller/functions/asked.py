@@ -1,0 +1,21 @@
+"""What somebody wants a hosted function to be run with."""
+
+from dataclasses import dataclass, field
+
+from poller.core.log_tail import LogTail
+from poller.functions.definition import LATEST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One invocation of a hosted function."""
+
+    payload: bytes = field(repr=False)
+    request_id: str
+    function_arn: str
+    """What the caller calls the function, and the handler's context shows."""
+    version: str = LATEST
+    client_context: str = ""
+    """JSON for the handler's context."""
+    tail: LogTail | None = field(default=None, repr=False, compare=False)
+    """Takes what the invocation prints."""

@@ -1,0 +1,1 @@
+"""Invocations that clients ask for: the Lambda Invoke API over the functions that mapping files list."""

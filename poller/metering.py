@@ -1,0 +1,86 @@
+"""Counts and times what is asked of an event source, whichever source it is."""
+
+from collections.abc import Coroutine, Sequence
+from typing import TypeVar
+
+from poller.core.records import Page, Position, Record, Shard, Topology
+from poller.errors import (
+    IteratorExpired,
+    PositionExpired,
+    SourceDenied,
+    SourceError,
+    SourceGone,
+    SourceThrottled,
+    SourceUnavailable,
+    SourceUnsuitable,
+)
+from poller.interfaces import Clock, Reader, Source, Unsettled
+from poller.telemetry import Meter
+
+Answer = TypeVar("Answer")
+
+OUTCOMES: dict[type[SourceError], str] = {
+    SourceUnavailable: "unavailable",
+    SourceThrottled: "throttled",
+    SourceGone: "gone",
+    SourceDenied: "denied",
+    SourceUnsuitable: "unsuitable",
+    IteratorExpired: "iterator_expired",
+    PositionExpired: "position_expired",
+}
+
+
+class MeteredSource:
+    """A source whose requests are counted."""
+
+    def __init__(self, source: Source, meter: Meter, clock: Clock) -> None:
+        self._source = source
+        self._meter = meter
+        self._clock = clock
+
+    async def discover(self) -> Topology:
+        """List the shards."""
+        return await self.counted("discover", self._source.discover())
+
+    async def open(self, shard: Shard, after: Position) -> "MeteredReader":
+        """Open a shard; also what is asked of its reader is counted."""
+        self._meter.asking(self._clock.monotonic())
+        reader = await self.counted("open", self._source.open(shard, after))
+        return MeteredReader(reader, self)
+
+    def asking(self) -> None:
+        """Records are asked for."""
+        self._meter.asking(self._clock.monotonic())
+
+    async def counted(self, operation: str, request: Coroutine[object, object, Answer]) -> Answer:
+        """Await a request and count how it ended; one that was cut off by us is not counted."""
+        begun = self._clock.monotonic()
+        try:
+            answer = await request
+        except SourceError as error:
+            outcome = OUTCOMES.get(type(error), "unavailable")
+            self._meter.asked(operation, outcome, self._clock.monotonic() - begun)
+            raise
+        self._meter.asked(operation, "ok", self._clock.monotonic() - begun)
+        return answer
+
+
+class MeteredReader:
+    """A reader whose requests are counted."""
+
+    def __init__(self, reader: Reader, source: MeteredSource) -> None:
+        self._reader = reader
+        self._source = source
+
+    async def receive(self, limit: int, wait_s: float) -> Page:
+        """Read records."""
+        self._source.asking()
+        return await self._source.counted("receive", self._reader.receive(limit, wait_s))
+
+    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:
+        """Tell the source; a stream, which has nothing to be told, was not asked."""
+        request = self._reader.settle(done, release)
+        told = (*done[:1], *release[:1])
+        if not told or told[0].position is not None:
+            return await request
+        return await self._source.counted("delete" if done else "release", request)

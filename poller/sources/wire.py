@@ -1,0 +1,167 @@
+"""What the services' JSON holds, as far as it is looked into: the rest is passed on as the text it is.
+
+To decode a body only as far as needed takes a third of the time of decoding it whole, and nothing is encoded
+a second time.
+"""
+
+import json
+from collections.abc import Callable
+from typing import TypeVar
+
+from botocore.exceptions import HTTPClientError
+from msgspec import DecodeError, Raw, Struct
+from msgspec.json import Decoder
+
+from poller.core.payload import decode_json
+
+ABSENT = Raw(b"")
+
+
+class Attributes(Struct, gc=False):
+    """System attributes of a message."""
+
+    SentTimestamp: str = "0"
+    MessageGroupId: str | None = None
+
+
+class Message(Struct, gc=False):
+    """One message of SQS."""
+
+    MessageId: Raw
+    ReceiptHandle: Raw
+    Body: Raw
+    MD5OfBody: Raw
+    Attributes: Raw = ABSENT
+    MessageAttributes: Raw = ABSENT
+    MD5OfMessageAttributes: Raw = ABSENT
+
+
+class Messages(Struct, gc=False):
+    """ReceiveMessage."""
+
+    Messages: list[Message] = []
+
+
+class Failure(Struct, gc=False):
+    """An entry of a batch that was not settled."""
+
+    Id: str
+    SenderFault: bool = False
+
+
+class Settled(Struct, gc=False):
+    """DeleteMessageBatch."""
+
+    Failed: list[Failure] = []
+
+
+class KinesisRecord(Struct, gc=False):
+    """One record of Kinesis."""
+
+    SequenceNumber: str
+    ApproximateArrivalTimestamp: float
+    Data: Raw
+    PartitionKey: Raw
+    EncryptionType: Raw = ABSENT
+
+
+class KinesisPage(Struct, gc=False):
+    """GetRecords of Kinesis."""
+
+    Records: list[KinesisRecord]
+    NextShardIterator: str | None = None
+    MillisBehindLatest: int | None = None
+
+
+class Change(Struct, gc=False):
+    """The change of an item."""
+
+    SequenceNumber: str
+    ApproximateCreationDateTime: float
+    Keys: Raw
+    NewImage: Raw = ABSENT
+    OldImage: Raw = ABSENT
+    SizeBytes: Raw = ABSENT
+    StreamViewType: Raw = ABSENT
+
+
+class TableRecord(
+    Struct,
+    gc=False,
+    rename={
+        "event_id": "eventID",
+        "event_name": "eventName",
+        "aws_region": "awsRegion",
+        "user_identity": "userIdentity",
+    },
+):
+    """One record of a table's stream."""
+
+    event_id: Raw
+    event_name: Raw
+    dynamodb: Change
+    aws_region: Raw = ABSENT
+    user_identity: Raw = ABSENT
+
+
+class TablePage(Struct, gc=False):
+    """GetRecords of DynamoDB Streams."""
+
+    Records: list[TableRecord]
+    NextShardIterator: str | None = None
+
+
+decode_attributes = Decoder(Attributes).decode
+decode_messages = Decoder(Messages).decode
+decode_settled = Decoder(Settled).decode
+decode_kinesis_page = Decoder(KinesisPage).decode
+decode_kinesis_records = Decoder(list[KinesisRecord]).decode
+decode_table_page = Decoder(TablePage).decode
+
+Answer = TypeVar("Answer")
+
+
+def read(decode: Callable[[bytes], Answer], body: bytes) -> Answer:
+    """What a body holds.
+
+    Raises:
+        HTTPClientError: It is not what the service answers: it was cut, or comes from something in between.
+    """
+    try:
+        if not body.isascii():
+            body.decode()  # what is passed on is not looked at again
+        return decode(body)
+    except (DecodeError, UnicodeDecodeError) as error:
+        mended = _without_lone_surrogates(body)
+        if mended is None:
+            raise HTTPClientError(error=f"the answer cannot be read: {error}") from error
+        return decode(mended)
+
+
+def _without_lone_surrogates(body: bytes) -> bytes | None:
+    """Half a character, which an emulator passes on and no UTF-8 can hold, becomes a question mark.
+
+    One such record must not keep the others from being read.
+    """
+    try:
+        text = json.dumps(json.loads(body), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return None
+    mended = text.encode(errors="replace")
+    return mended if mended != text.encode(errors="surrogatepass") else None
+
+
+def is_given(value: Raw) -> bool:
+    """Whether a member is there, and not null."""
+    size = len(value)
+    return size > 0 and (size != 4 or bytes(value) != b"null")
+
+
+def text_of(value: Raw) -> str:
+    """The text a JSON string stands for; a string without escapes stands for itself."""
+    text = str(value, "utf-8")
+    if "\\" not in text:
+        return text[1:-1]
+    decoded = decode_json(text)
+    assert isinstance(decoded, str)
+    return decoded

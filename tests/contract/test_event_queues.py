@@ -1,0 +1,200 @@
+"""What every queue of asynchronous events promises."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from poller.core.async_events import Condition, Ending, QueuedEvent, Response, Role
+from poller.events.memory import MemoryEventQueue
+from poller.events.queue import EventQueue, QueueFull, QueueLimits
+from poller.events.sqlite import SqliteEventQueue
+from poller.state import open_file
+
+Opening = Callable[..., AbstractAsyncContextManager[EventQueue]]
+NOW = 1_800_000_000.0
+
+
+def event(
+    number: int = 1, *, function: str = "audit", due_at: float = NOW, payload: bytes = b"{}"
+) -> QueuedEvent:
+    """An accepted event."""
+    return QueuedEvent(
+        request_id=f"id-{number}",
+        function=function,
+        qualifier="live",
+        function_arn=f"arn:aws:lambda:us-east-1:000000000000:function:{function}:live",
+        payload=payload,
+        accepted_at=NOW,
+        due_at=due_at,
+    )
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Opening:
+    """How a queue of each kind is opened."""
+
+    @asynccontextmanager
+    async def memory(limits: QueueLimits | None = None) -> AsyncIterator[EventQueue]:
+        yield MemoryEventQueue(limits)
+
+    @asynccontextmanager
+    async def sqlite(limits: QueueLimits | None = None) -> AsyncIterator[EventQueue]:
+        file = await open_file(tmp_path / "state.db")
+        yield SqliteEventQueue(file, limits)
+        await file.close()
+
+    return memory if request.param == "memory" else sqlite
+
+
+def any_number(_: str) -> int:
+    """Room for all."""
+    return 1000
+
+
+async def taken(queue: EventQueue, now: float = NOW) -> list[str]:
+    """What is due, by request id."""
+    return [each.request_id for each in await queue.take(any_number, now=now)]
+
+
+async def test_an_event_is_taken_as_it_was_accepted(opening: Opening) -> None:
+    """Payload, names and times."""
+    async with opening() as queue:
+        await queue.add(event(payload='{"text":"é\\u0000"}'.encode()))
+
+        assert list(await queue.take(any_number, now=NOW)) == [event(payload='{"text":"é\\u0000"}'.encode())]
+
+
+async def test_an_event_is_taken_once(opening: Opening) -> None:
+    """It is its taker's until it is put back."""
+    async with opening() as queue:
+        await queue.add(event())
+        assert await taken(queue) == ["id-1"]
+        assert await taken(queue) == []
+
+        await queue.put_back(event())
+        assert await taken(queue) == ["id-1"]
+
+
+async def test_an_update_leaves_an_event_with_its_taker(opening: Opening) -> None:
+    """What is written of a running invocation gives it to nobody else."""
+    async with opening() as queue:
+        await queue.add(event())
+        await taken(queue)
+        await queue.update(replace(event(), running=True))
+
+        assert await taken(queue) == []
+
+
+async def test_an_event_waits_until_it_is_due(opening: Opening) -> None:
+    """And the one that has been due for longest comes first."""
+    async with opening() as queue:
+        await queue.add(event(1, due_at=NOW + 60))
+        await queue.add(event(2, due_at=NOW + 30))
+
+        assert await taken(queue, NOW + 29) == []
+        assert await taken(queue, NOW + 60) == ["id-2", "id-1"]
+
+
+async def test_each_line_has_its_own_room(opening: Opening) -> None:
+    """A function with many events in work does not keep others from theirs."""
+    async with opening() as queue:
+        for number in range(6):
+            await queue.add(event(number, function="audit" if number < 4 else "resize", due_at=NOW + number))
+        room = {"audit": 2, "resize": 1}
+        found = await queue.take(room.__getitem__, now=NOW + 10)
+
+        assert sorted(each.request_id for each in found) == ["id-0", "id-1", "id-4"]
+
+
+async def test_an_event_that_has_ended_waits_in_another_line(opening: Opening) -> None:
+    """So that a destination out of order does not keep functions from being run."""
+    async with opening() as queue:
+        await queue.add(event())
+        await taken(queue)
+        await queue.put_back(replace(event(), ending=Ending(condition=Condition.SUCCESS, at=NOW)))
+
+        assert not await queue.take({"audit": 9, "audit ended": 0}.__getitem__, now=NOW)
+        assert await queue.take({"audit": 0, "audit ended": 9}.__getitem__, now=NOW)
+
+
+async def test_how_far_an_event_is_comes_back_whole(opening: Opening) -> None:
+    """Counts, the last response and who is still to be told."""
+    far = replace(
+        event(),
+        due_at=NOW + 5,
+        running=True,
+        delivered=4,
+        failed=3,
+        refused=2,
+        interrupted=1,
+        response=Response(
+            status_code=200, executed_version="3", function_error="Unhandled", payload=b"\xff{}"
+        ),
+        ending=Ending(
+            condition=Condition.RETRIES_EXHAUSTED,
+            at=NOW + 5,
+            pending=(Role.DEAD_LETTER, Role.ON_FAILURE),
+            failures=2,
+        ),
+    )
+    async with opening() as queue:
+        await queue.add(event())
+        await taken(queue)
+        await queue.put_back(far)
+
+        assert list(await queue.take(any_number, now=NOW + 5)) == [far]
+
+
+async def test_an_event_that_was_removed_is_gone(opening: Opening) -> None:
+    """Nobody takes it again; writing of it changes nothing."""
+    async with opening() as queue:
+        await queue.add(event())
+        await taken(queue)
+        await queue.remove(event())
+        await queue.put_back(event())
+
+        assert await taken(queue) == []
+
+
+async def test_a_full_queue_refuses_one_event_more(opening: Opening) -> None:
+    """And takes another when one is gone."""
+    async with opening(QueueLimits(events=2)) as queue:
+        await queue.add(event(1))
+        await queue.add(event(2))
+        with pytest.raises(QueueFull):
+            await queue.add(event(3))
+
+        await queue.remove(event(1))
+        await queue.add(event(3))
+        assert sorted(await taken(queue)) == ["id-2", "id-3"]
+
+
+async def test_a_queue_holds_so_many_bytes(opening: Opening) -> None:
+    """Of payloads, however few events."""
+    async with opening(QueueLimits(payload_bytes=10)) as queue:
+        await queue.add(event(1, payload=b"123456"))
+        with pytest.raises(QueueFull):
+            await queue.add(event(2, payload=b"12345"))
+
+        await queue.add(event(3, payload=b"1234"))
+
+
+@pytest.mark.parametrize("opening", ["sqlite"], indirect=True)
+async def test_accepted_events_survive_the_process(opening: Opening) -> None:
+    """What one process had taken, the next may take at once, and counts against the limits."""
+    async with opening() as queue:
+        await queue.add(event(1))
+        await queue.add(event(2))
+        await queue.take(any_number, now=NOW)
+        await queue.update(replace(event(1), running=True, delivered=1))
+
+    async with opening(QueueLimits(events=2)) as queue:
+        with pytest.raises(QueueFull):
+            await queue.add(event(3))
+        found = await queue.take(any_number, now=NOW)
+
+    assert sorted(each.request_id for each in found) == ["id-1", "id-2"]
+    assert {each.request_id: each.running for each in found} == {"id-1": True, "id-2": False}
