@@ -1,7 +1,6 @@
 """Reads one shard or queue: receive, filter, split to lanes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import anyio
 
@@ -9,35 +8,16 @@ from poller.core.lanes import split
 from poller.core.records import Page, Position, PositionKind, Record, Shard, without_repeats
 from poller.core.recovery import react
 from poller.core.timewindow import WindowState
-from poller.discarder import Discarder, OnFailure
+from poller.discarder import Discarder
 from poller.errors import LeaseLost, SourceError
-from poller.gates import Gate
-from poller.interfaces import Reader, Source, Target
+from poller.interfaces import Reader
 from poller.lane import Lane, LaneParts
-from poller.rules import Rules
+from poller.poller_parts import PollerParts
 from poller.settler import Save, Settler, SettlerParts
-from poller.surroundings import Surroundings
-from poller.telemetry import Meter
-from poller.watch import MEMORY, Watch
+from poller.watch import MEMORY
 
 RELEASE_LIMIT_S = 5.0
 TRIMS_TO_BELIEVE = 3  # in a row, each at a fresh horizon, before a closed shard is taken for empty
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PollerParts:
-    """What a poller works with; all pollers of a mapping share them."""
-
-    mapping: str
-    """UUID of the mapping."""
-    source: Source
-    target: Target
-    rules: Rules
-    gate: Gate
-    on_failure: OnFailure | None
-    watch: Watch
-    surroundings: Surroundings
-    meter: Meter
 
 
 class Poller:
@@ -204,7 +184,6 @@ class Poller:
             if page.end_of_shard:
                 return True
             await self._rest(self._parts.rules.pace.pause(page, elapsed_s))
-        self._refuse_if_evicted()
         return False
 
     def _refuse_if_evicted(self) -> None:

@@ -12,7 +12,8 @@ from poller.core.timewindow import WindowState
 from poller.counts import Counts
 from poller.errors import SourceError
 from poller.fleet import Fleet
-from poller.poller import Poller, PollerParts
+from poller.poller import Poller
+from poller.poller_parts import PollerParts
 
 Work = Callable[[], Coroutine[None, None, None]]
 Supervise = Callable[[str, Work], Coroutine[None, None, None]]

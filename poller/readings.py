@@ -6,7 +6,8 @@ from poller.core.leasing import Lease
 from poller.core.records import Position, Shard
 from poller.errors import LeaseLost, StateUnavailable
 from poller.leaseholder import HeldLease, Leaseholder
-from poller.poller import Poller, PollerParts
+from poller.poller import Poller
+from poller.poller_parts import PollerParts
 from poller.telemetry import Log
 from poller.waiting import Signal
 

@@ -20,7 +20,7 @@ from poller.gates import GroupGate, OpenGate
 from poller.interfaces import Destination, LeaseStore, Source, Target
 from poller.leaseholder import Leaseholder
 from poller.metering import MeteredSource
-from poller.poller import PollerParts
+from poller.poller_parts import PollerParts
 from poller.pool import QueuePool, Work
 from poller.rules import Tempo, rules_for, starting_position
 from poller.shards import ShardSet

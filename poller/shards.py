@@ -11,7 +11,7 @@ from poller.core.records import Position, Shard, Topology
 from poller.errors import LeaseLost, SourceError, StateUnavailable
 from poller.fleet import Fleet
 from poller.leaseholder import Leaseholder
-from poller.poller import PollerParts
+from poller.poller_parts import PollerParts
 from poller.pool import Supervise
 from poller.readings import Reading, Readings
 from poller.telemetry import Log
