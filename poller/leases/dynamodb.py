@@ -1,6 +1,5 @@
 """Leases in a DynamoDB table that a fleet shares."""
 
-import time
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,6 +15,16 @@ from poller.core.leasing import Lease, order
 from poller.core.records import Position
 from poller.core.timewindow import WindowState
 from poller.errors import LeaseLost, StateRefused, StateUnavailable
+from poller.leases.dynamodb_items import (
+    fence,
+    is_held,
+    is_taken,
+    now,
+    partition,
+    row,
+    text,
+    unchanged,
+)
 from poller.leases.dynamodb_windows import WindowParts
 
 # Beside shard ids, which begin with letters: what is still to be made of a mapping's first listing.
@@ -23,7 +32,6 @@ FIRST = "!first/"
 # Which mappings have leases: each mapping's are a partition of their own.
 MAPPED = "leased"
 WRITES_AT_ONCE = 16
-_SAME = "#incarnation = :incarnation AND #epoch = :epoch"
 
 
 class DynamoDbLeaseStore:
@@ -43,12 +51,12 @@ class DynamoDbLeaseStore:
     async def list(self, mapping: str) -> Sequence[Lease]:
         """All leases of a mapping, in the order of their shard ids."""
         with state_errors():
-            items = await self._scans.query(_partition(mapping))
+            items = await self._scans.query(partition(mapping))
             unmade = [item for item in items if str(item[SORT]).startswith(FIRST) and not item["done"]]
             for item in unmade:  # whoever began to add them may have ended meanwhile
                 await self._make(mapping, item)
             if unmade:
-                items = await self._scans.query(_partition(mapping))
+                items = await self._scans.query(partition(mapping))
             return [
                 await self._lease(mapping, item) for item in items if not str(item[SORT]).startswith(FIRST)
             ]
@@ -56,7 +64,7 @@ class DynamoDbLeaseStore:
     async def get(self, mapping: str, shard: str) -> Lease | None:
         """The lease of one shard."""
         with state_errors():
-            item = await self._writes.get(_partition(mapping), shard)
+            item = await self._writes.get(partition(mapping), shard)
             return None if item is None else await self._lease(mapping, item)
 
     async def create(self, leases: Sequence[Lease]) -> None:
@@ -67,7 +75,11 @@ class DynamoDbLeaseStore:
         """
         with state_errors():
             for mapping in sorted({lease.mapping for lease in leases}):
-                await self._create(mapping, [lease for lease in leases if lease.mapping == mapping])
+                mine = [lease for lease in leases if lease.mapping == mapping]
+                for lease in mine:
+                    if lease.window is not None:  # it was read before, and its row lost or moved here
+                        await self._add_with_window(lease)
+                await self._create(mapping, mine)
 
     async def take(self, lease: Lease, owner: str) -> Lease:
         """Become the owner of a lease seen at this epoch and counter."""
@@ -75,22 +87,23 @@ class DynamoDbLeaseStore:
             try:
                 item = await self._update(
                     lease,
-                    Condition(text=f"{_SAME} AND #counter = :counter", values=_version(lease)),
+                    unchanged(lease),
                     {"owner": owner, "claimant": None},
                     add={"epoch": 1, "counter": 1},
                 )
             except ConditionFailed as failed:
                 # The answer to the same write may have been lost: nobody else writes this name.
-                if failed.item is None or not _is_taken(failed.item, lease, owner):
+                if failed.item is None or not is_taken(failed.item, lease, owner):
                     raise LeaseLost(f"shard {lease.shard} has changed hands") from failed
                 item = failed.item
             return await self._lease(lease.mapping, item)
 
     async def request(self, lease: Lease, claimant: str) -> None:
         """Ask the owner of a lease seen at this epoch and counter to give it up."""
+        seen = unchanged(lease)
         condition = Condition(
-            text=f"{_SAME} AND #counter = :counter AND attribute_exists(#owner) AND #owner <> :me",
-            values={**_version(lease), "me": claimant},
+            text=f"{seen.text} AND attribute_exists(#owner) AND #owner <> :me",
+            values={**seen.values, "me": claimant},
         )
         await self._change(
             lease,
@@ -101,24 +114,24 @@ class DynamoDbLeaseStore:
 
     async def decline(self, lease: Lease) -> None:
         """Keep a lease that somebody asked for."""
-        await self._change(lease, _fence(lease), {"claimant": None}, done=lambda _: False)
+        await self._change(lease, fence(lease), {"claimant": None}, done=lambda _: False)
 
     async def checkpoint(self, lease: Lease, position: Position, window: WindowState | None = None) -> Lease:
         """Record that everything up to `position` is finished, and what window is open there."""
         reached = order(position)
-        fence = _fence(lease)
+        held = fence(lease)
         condition = Condition(
-            text=f"{fence.text} AND #reached <= :reached", values={**fence.values, "reached": reached}
+            text=f"{held.text} AND #reached <= :reached", values={**held.values, "reached": reached}
         )
         key = (lease.mapping, lease.shard)
         with state_errors():
             kept = await self._windows.put(key, window)
-            change = {"checkpoint": str(position), "reached": reached, "at": _now(), **kept}
+            change = {"checkpoint": str(position), "reached": reached, "at": now(), **kept}
             try:
                 await self._update(lease, condition, change)
             except ConditionFailed as failed:
                 await self._windows.refused(key, kept)
-                if failed.item is None or not _is_held(failed.item, lease):
+                if failed.item is None or not is_held(failed.item, lease):
                     raise LeaseLost(f"shard {lease.shard} belongs to another worker") from failed
                 return await self._lease(lease.mapping, failed.item)  # it is further than that
             await self._windows.written(key, kept)
@@ -128,7 +141,7 @@ class DynamoDbLeaseStore:
         """Give a lease up, for its claimant if there is one."""
         await self._change(
             lease,
-            _fence(lease),
+            fence(lease),
             {"owner": None},
             done=lambda item: "owner" not in item and item["epoch"] == lease.epoch,
         )
@@ -147,14 +160,14 @@ class DynamoDbLeaseStore:
 
     async def _create(self, mapping: str, leases: Sequence[Lease]) -> None:
         sort = FIRST + leases[0].incarnation
-        rows = zlib.compress(orjson.dumps([_row(lease) for lease in leases]))
+        rows = zlib.compress(orjson.dumps([row(lease) for lease in leases]))
         first: Item = {"rows": rows, "incarnation": leases[0].incarnation, "done": False}
         try:
-            await self._writes.put(_partition(mapping), sort, first, when=NEW)
+            await self._writes.put(partition(mapping), sort, first, when=NEW)
         except ConditionFailed as failed:
-            begun = failed.item or await self._writes.get(_partition(mapping), sort)
+            begun = failed.item or await self._writes.get(partition(mapping), sort)
             if begun is None or begun["done"]:
-                await self._all(partial(self._add, mapping, _row(lease)) for lease in leases)
+                await self._all(partial(self._add, mapping, row(lease)) for lease in leases)
                 return
             first = begun  # another worker lists the same stream for the first time: what it found counts
         await self._writes.put(MAPPED, mapping, {})
@@ -166,14 +179,14 @@ class DynamoDbLeaseStore:
         rows: list[dict[str, Value]] = orjson.loads(zlib.decompress(first["rows"]))
         await self._all(partial(self._add, mapping, row) for row in rows)
         done = {**first, "rows": zlib.compress(b"[]"), "done": True}
-        await self._writes.put(_partition(mapping), str(done.pop(SORT)), done)
+        await self._writes.put(partition(mapping), str(done.pop(SORT)), done)
 
     async def _end_listing(self, mapping: str) -> None:
         """Without a lease left, whatever is listed next is listed for the first time."""
-        items = await self._scans.query(_partition(mapping))
+        items = await self._scans.query(partition(mapping))
         if all(str(item[SORT]).startswith(FIRST) for item in items):
             for item in items:
-                await self._writes.delete(_partition(mapping), str(item[SORT]))
+                await self._writes.delete(partition(mapping), str(item[SORT]))
             await self._writes.delete(MAPPED, mapping)
 
     # ----- items
@@ -181,12 +194,17 @@ class DynamoDbLeaseStore:
     async def _add(self, mapping: str, row: dict[str, Value]) -> None:
         item = dict(row)
         with suppress(ConditionFailed):
-            await self._writes.put(_partition(mapping), str(item.pop(SORT)), item, when=NEW)
+            await self._writes.put(partition(mapping), str(item.pop(SORT)), item, when=NEW)
+
+    async def _add_with_window(self, lease: Lease) -> None:
+        kept = await self._windows.put((lease.mapping, lease.shard), lease.window)
+        attributes = {name: value for name, value in kept.items() if value is not None}
+        await self._add(lease.mapping, row(lease) | attributes)
 
     async def _delete(self, lease: Lease) -> None:
         same = Condition(text="#incarnation = :incarnation", values={"incarnation": lease.incarnation})
         with suppress(ConditionFailed):
-            await self._writes.delete(_partition(lease.mapping), lease.shard, when=same)
+            await self._writes.delete(partition(lease.mapping), lease.shard, when=same)
 
     async def _update(
         self,
@@ -196,7 +214,7 @@ class DynamoDbLeaseStore:
         add: Mapping[str, int] | None = None,
     ) -> Item:
         return await self._writes.update(
-            _partition(lease.mapping), lease.shard, when=when, change=change, add=add
+            partition(lease.mapping), lease.shard, when=when, change=change, add=add
         )
 
     async def _change(
@@ -224,10 +242,10 @@ class DynamoDbLeaseStore:
             incarnation=str(item["incarnation"]),
             checkpoint=Position.parse(str(item["checkpoint"])),
             parents=tuple(str(item.get("parents", "")).split()),
-            owner=_text(item.get("owner")),
+            owner=text(item.get("owner")),
             epoch=int(item["epoch"]),
             counter=int(item["counter"]),
-            claimant=_text(item.get("claimant")),
+            claimant=text(item.get("claimant")),
             window=await self._windows.get((mapping, shard), item),
             written_at=int(item["at"]) / 1000,
         )
@@ -260,51 +278,3 @@ def state_errors() -> Iterator[None]:
         raise StateUnavailable(str(error)) from error
     except StoreRefused as error:
         raise StateRefused(str(error)) from error
-
-
-def _partition(mapping: str) -> str:
-    return f"lease/{mapping}"
-
-
-def _row(lease: Lease) -> dict[str, Value]:
-    row: dict[str, Value] = {
-        SORT: lease.shard,
-        "incarnation": lease.incarnation,
-        "checkpoint": str(lease.checkpoint),
-        "reached": order(lease.checkpoint),
-        "epoch": lease.epoch,
-        "counter": lease.counter,
-        "at": _now(),
-    }
-    optional = {"parents": " ".join(lease.parents), "owner": lease.owner, "claimant": lease.claimant}
-    return row | {name: value for name, value in optional.items() if value}
-
-
-def _version(lease: Lease) -> dict[str, Value]:
-    return {"incarnation": lease.incarnation, "epoch": lease.epoch, "counter": lease.counter}
-
-
-def _fence(lease: Lease) -> Condition:
-    return Condition(
-        text=f"{_SAME} AND #owner = :holder",
-        values={"incarnation": lease.incarnation, "epoch": lease.epoch, "holder": lease.owner or ""},
-    )
-
-
-def _is_held(item: Item, lease: Lease) -> bool:
-    found = (item["incarnation"], item["epoch"], item.get("owner"))
-    return found == (lease.incarnation, lease.epoch, lease.owner)
-
-
-def _is_taken(item: Item, seen: Lease, owner: str) -> bool:
-    found = (item["incarnation"], item["epoch"], item.get("owner"))
-    return found == (seen.incarnation, seen.epoch + 1, owner)
-
-
-def _text(value: Value | None) -> str | None:
-    return None if value is None else str(value)
-
-
-def _now() -> int:
-    """Wall time in milliseconds, for people who look at the table; nothing else reads it."""
-    return int(time.time() * 1000)

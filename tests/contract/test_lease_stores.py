@@ -123,6 +123,17 @@ async def test_a_window_is_closed_where_the_checkpoint_stands(store: LeaseStore)
     assert (row.checkpoint, row.window) == (Position.after("10"), closed)
 
 
+async def test_a_lease_is_created_as_it_is(store: LeaseStore) -> None:
+    """Owner, epoch and window too: it was removed from the store, or comes from another one."""
+    await store.create([lease("s2")])
+    held = replace(lease(), owner="w1", epoch=4, counter=9, claimant="w2", window=WINDOW)
+
+    await store.create([held])
+
+    assert await store.get("m", "s1") == held
+    assert (await store.checkpoint(held, Position.after("10"), WINDOW)).window == WINDOW
+
+
 async def test_an_earlier_checkpoint_does_not_bring_its_window_back(store: LeaseStore) -> None:
     """What it counted would be counted twice."""
     await store.create([lease()])

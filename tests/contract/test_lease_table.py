@@ -15,7 +15,8 @@ from poller.core.leasing import Lease
 from poller.core.records import Position
 from poller.core.timewindow import TimeWindow, WindowState
 from poller.interfaces import LeaseStore
-from poller.leases.dynamodb import FIRST, DynamoDbLeaseStore, _row
+from poller.leases.dynamodb import FIRST, DynamoDbLeaseStore
+from poller.leases.dynamodb_items import row
 from tests.contract.stores import fleet_table
 from tests.contract.test_lease_stores import lease
 
@@ -70,7 +71,7 @@ async def test_a_first_listing_appears_whole(store: LeaseStore, table: Table) ->
 
 
 def _unfinished(leases: list[Lease]) -> dict[str, Value]:
-    rows = zlib.compress(orjson.dumps([_row(le) for le in leases]))
+    rows = zlib.compress(orjson.dumps([row(le) for le in leases]))
     return {"rows": rows, "done": False, "incarnation": "one"}
 
 

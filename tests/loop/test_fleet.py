@@ -1,4 +1,4 @@
-"""Workers of one fleet over a state in memory: who reads what, and what comes of it when one is in trouble."""
+"""Workers of one fleet over a state in memory: who reads what, and what trouble does to it."""
 
 import anyio
 import pytest
@@ -142,14 +142,11 @@ def test_a_child_waits_for_parents_that_another_worker_reads() -> None:
             stream.split("shard-0", "child-0", "child-1")
             stream.put("child-0", "left")
             stream.put("child-1", "right")
-            everything = lambda: [  # noqa: E731
-                seen
-                for at, seen in sorted(
-                    (at, seen)
-                    for function in functions.values()
-                    for at, seen in zip(function.times, function.seen, strict=True)
-                )
-            ]
+
+            def everything() -> list[str]:
+                pairs = [pair for f in functions.values() for pair in zip(f.times, f.seen, strict=True)]
+                return [seen for _, seen in sorted(pairs)]
+
             await eventually(lambda: len(everything()) == 6)
 
             assert everything()[:4] == [f"parent-{number}" for number in range(4)]
