@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from poller.arguments import read_answers, read_mapping_set, refuse, takes_files
-from poller.conversions import export_mappings, import_mappings
+from poller.conversions import export_mappings, import_mappings, print_policy
 from poller.starting import run_to_end, settings_of
 from poller.state_commands import state
 
@@ -117,6 +117,7 @@ def validate(files: tuple[str, ...], values: tuple[str, ...], parameters: str | 
 
 main.add_command(import_mappings)
 main.add_command(export_mappings)
+main.add_command(print_policy)
 main.add_command(state)
 
 

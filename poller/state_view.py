@@ -9,11 +9,11 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from poller.aws import Aws
 from poller.core.leasing import Lease
 from poller.core.members import Member
 from poller.settings import Settings
-from poller.state import State, open_state
+from poller.state import State
+from poller.state_once import opened
 
 WIDTH = 200
 
@@ -24,7 +24,7 @@ async def show(settings: Settings, as_json: bool) -> str:  # noqa: FBT001  # as 
     Raises:
         StateRefused: It cannot be used as it is; a file, because a poller has it open.
     """
-    async with Aws() as aws, open_state(settings.state, aws=aws, region=settings.region) as state:
+    async with opened(settings) as state:
         members = [] if state.members is None else list(await state.members.members())
         leases = [lease for uuid in await state.leases.mappings() for lease in await state.leases.list(uuid)]
         labels = await _labels(state)

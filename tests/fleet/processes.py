@@ -62,6 +62,7 @@ class FleetProcesses:
         self._environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "POLLER_", "LOG_"))},
             **environment,
+            "POLLER_OPS": "off",  # all workers share one host
         }
 
     def start(
@@ -73,13 +74,10 @@ class FleetProcesses:
         arguments: Sequence[str] = (),
         ready: bool = True,
     ) -> WorkerProcess:
-        """Start a worker whose function is at `url`."""
+        """Start a worker whose function `f` is at `url`; without one it is Lambda's."""
         file = self._folder / f"{name}.yaml"
-        file.write_text(
-            yaml.safe_dump(
-                {"functions": {"f": {"url": f"{url}/{name}", "timeout": 30}}, "mappings": list(mappings)}
-            )
-        )
+        functions = {"f": {"url": f"{url}/{name}", "timeout": 30}} if url else {}
+        file.write_text(yaml.safe_dump({"functions": functions, "mappings": list(mappings)}))
         log_file = self._folder / f"{name}.log"
         with log_file.open("a") as log:
             process = subprocess.Popen(
