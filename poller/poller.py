@@ -107,9 +107,15 @@ class Poller:
         """Whether a batch is in hand."""
         return any(lane.busy for lane in self._lanes)
 
-    def retire(self) -> None:
-        """Receive no more, deliver what is there, then end."""
+    def retire(self, *, for_good: bool = False) -> None:
+        """Receive no more, deliver what is there, then end.
+
+        `for_good` says that somebody waits for the end: what the function refuses then is given back.
+        """
         self._retired = True
+        if for_good:
+            for lane in self._lanes:
+                lane.hurry()
         self._wake()
 
     def evict(self) -> None:
