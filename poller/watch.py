@@ -1,7 +1,7 @@
 """Notices what takes too long and says what it waits for: an enabled lane never stands still in silence."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 
 from poller.core.outcomes import Outcome
