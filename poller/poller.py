@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import anyio
 
 from poller.core.lanes import split
+from poller.core.pacing import next_page_bytes
 from poller.core.records import Page, Position, PositionKind, Record, Shard, without_repeats
 from poller.core.recovery import react
 from poller.core.timewindow import WindowState
@@ -64,6 +65,7 @@ class Poller:
         self._vanished = False
         self._trimmed_in_a_row = 0
         self._reopen = True
+        self._page_bytes = parts.rules.page_bytes
         self._scope = f"{parts.mapping}/{shard.id}"
         self._windows = parts.rules.windows(shard.id, self._scope, window)
         self._settler = Settler(
@@ -209,7 +211,8 @@ class Poller:
         reader = await self._open()
         await self._hunger()
         budget = self._parts.surroundings.budget
-        page_bytes = self._parts.rules.page_bytes
+        largest, page_bytes = self._parts.rules.page_bytes, self._page_bytes
+        self._page_bytes = largest  # should this read fail, what comes next may be anything
         with self._parts.watch.waiting_for(MEMORY):
             reserved = await budget.reserve(page_bytes, stopping=lambda: self._stopping)
         if not reserved:
@@ -219,6 +222,7 @@ class Poller:
             begun, limit = clock.monotonic(), self._limit()
             page = await reader.receive(limit, self._wait_s())
             self._parts.meter.read(limit)
+            self._page_bytes = next_page_bytes(page, largest)
             return page, clock.monotonic() - begun
         finally:
             budget.take(-page_bytes)

@@ -1,6 +1,7 @@
 """DynamoDB Streams: shards, iterators, and the event Lambda makes of a record."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +13,7 @@ from poller.core.payload import decode_json, encode_json
 from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
 from poller.interfaces import Unsettled
 from poller.sources.turns import in_turns
-from poller.sources.wire import TableRecord, decode_table_page, is_given, read
+from poller.sources.wire import TableRecord, decode_opened, decode_table_page, is_given, read
 
 
 class DynamoDbSource:
@@ -21,7 +22,7 @@ class DynamoDbSource:
     def __init__(self, stream: EventSource, aws: Aws) -> None:
         self._stream = stream
         self._aws = aws
-        self._get_records: Call | None = None
+        self._calls: _Calls | None = None
 
     async def discover(self) -> Topology:
         """List all shards, page by page. A stream is never re-created under the same ARN."""
@@ -48,19 +49,31 @@ class DynamoDbSource:
         The service has no AT_TIMESTAMP: a pinned LATEST is found again by reading from the horizon and
         passing over what is older.
         """
-        client = await self._aws.client("dynamodbstreams", self._stream.region)
+        request = {"StreamArn": self._stream.arn, "ShardId": shard.id, **_iterator_request(after)}
         with source_errors(f"{self._stream.name}/{shard.id}"):
-            answer = await client.get_shard_iterator(
-                StreamArn=self._stream.arn, ShardId=shard.id, **_iterator_request(after)
-            )
-            iterator = answer["ShardIterator"]
-            if self._get_records is None:
-                example = {"ShardIterator": iterator, "Limit": 1}
-                self._get_records = await self._aws.call(
-                    "dynamodbstreams", self._stream.region, "GetRecords", example
-                )
+            if self._calls is None:
+                self._calls = await self._make_calls(request)
+            answer = read(decode_opened, await self._calls.get_shard_iterator(request))
         not_before = after.timestamp if after.kind is PositionKind.AT_TIMESTAMP else None
-        return DynamoDbReader(self._stream, shard.id, self._get_records, iterator, not_before)
+        return DynamoDbReader(
+            self._stream, shard.id, self._calls.get_records, answer.ShardIterator, not_before
+        )
+
+    async def _make_calls(self, request: Mapping[str, Any]) -> "_Calls":
+        service, region = "dynamodbstreams", self._stream.region
+        page = {"ShardIterator": "-", "Limit": 1}
+        return _Calls(
+            get_shard_iterator=await self._aws.call(service, region, "GetShardIterator", request),
+            get_records=await self._aws.call(service, region, "GetRecords", page),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Calls:
+    """What all shards of a stream are read with."""
+
+    get_shard_iterator: Call
+    get_records: Call
 
 
 class DynamoDbReader:
