@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from msgspec import Raw
@@ -13,7 +12,7 @@ from poller.core.payload import decode_json, encode_json
 from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
 from poller.interfaces import Unsettled
 from poller.sources.turns import in_turns
-from poller.sources.wire import TableRecord, decode_opened, decode_table_page, is_given, read
+from poller.sources.wire import TableRecord, decode_opened, decode_table_page, read
 
 
 class DynamoDbSource:
@@ -131,54 +130,40 @@ class DynamoDbEvents:
     def records(self, found: Sequence[TableRecord]) -> list[Record]:
         """Changes in order; their keys and images are passed on as they are."""
         made: list[Record] = []
+        created_at, time = -1.0, b""
         for record in found:
             change = record.dynamodb
             number = change.SequenceNumber
-            event = b"".join(
-                (
-                    b'{"eventID":',
-                    record.event_id,
-                    b',"eventName":',
-                    record.event_name,
-                    self._version,
-                    record.aws_region or self._region,
-                    b',"dynamodb":{"ApproximateCreationDateTime":',
-                    _time(change.ApproximateCreationDateTime),
-                    b',"Keys":',
-                    change.Keys,
-                    *_member(b',"NewImage":', change.NewImage),
-                    *_member(b',"OldImage":', change.OldImage),
-                    b',"SequenceNumber":"',
-                    number.encode(),
-                    b'"',
-                    *_member(b',"SizeBytes":', change.SizeBytes),
-                    *_member(b',"StreamViewType":', change.StreamViewType),
-                    b"}",
-                    _identity(record.user_identity) if record.user_identity else b"",
-                    self._origin,
-                )
-            )
+            if change.ApproximateCreationDateTime != created_at:  # whole seconds: many changes share one
+                created_at = change.ApproximateCreationDateTime
+                time = repr(created_at).encode()
+            parts = [b'{"eventID":', record.event_id, b',"eventName":', record.event_name, self._version]
+            parts += (record.aws_region or self._region, b',"dynamodb":{"ApproximateCreationDateTime":', time)
+            parts += (b',"Keys":', change.Keys)
+            if change.NewImage:
+                parts += (b',"NewImage":', change.NewImage)
+            if change.OldImage:
+                parts += (b',"OldImage":', change.OldImage)
+            parts += (b',"SequenceNumber":"', number.encode(), b'"')
+            if change.SizeBytes:
+                parts += (b',"SizeBytes":', change.SizeBytes)
+            if change.StreamViewType:
+                parts += (b',"StreamViewType":', change.StreamViewType)
+            parts.append(b"}")
+            if record.user_identity:
+                parts.append(_identity(record.user_identity))
+            parts.append(self._origin)
             made.append(
                 Record(
                     item_identifier=number,
-                    event=event,
-                    arrived_at=change.ApproximateCreationDateTime,
+                    event=b"".join(parts),
+                    arrived_at=created_at,
                     order_key=str(change.Keys, "utf-8"),
                     position=number,
                     receipt=number,
                 )
             )
         return made
-
-
-def _member(name: bytes, value: Raw) -> tuple[bytes, Raw] | tuple[()]:
-    return (name, value) if value and is_given(value) else ()
-
-
-@lru_cache(maxsize=16)
-def _time(epoch: float) -> bytes:
-    """Creation times are whole seconds, so that many changes share one."""
-    return repr(epoch).encode()
 
 
 def _identity(given: Raw) -> bytes:

@@ -160,8 +160,7 @@ def _without_lone_surrogates(body: bytes) -> bytes | None:
 
 def is_given(value: Raw) -> bool:
     """Whether a member is there, and not null."""
-    size = len(value)
-    return size > 0 and (size != 4 or bytes(value) != b"null")
+    return bool(value) and (len(value) != 4 or bytes(value) != b"null")
 
 
 def text_of(value: Raw) -> str:
