@@ -35,13 +35,5 @@ _UNWATCHED = poller.worker.run_until_signalled
 if "LAG_FILE" in os.environ:
     poller.worker.run_until_signalled = _run
 
-if os.environ.get("NOGC"):  # XXX
-    import gc
-
-    gc.disable() if os.environ["NOGC"] == "1" else (
-        gc.collect(),
-        gc.freeze(),
-        gc.set_threshold(10000, 20, 50),
-    )
 if __name__ == "__main__":
     main(sys.argv[1:])
