@@ -30,7 +30,14 @@ class FunctionDirectory:
         entry = self._entry(name)
         if entry is not None:
             return None if version_of(entry, name.qualifier) is None else entry
-        return None if self.functions_only else LambdaFunction(name=function_name, function=name)
+        if self.functions_only and name not in self._listed_of_lambda:
+            return None
+        return LambdaFunction(name=function_name, function=name)
+
+    @property
+    def _listed_of_lambda(self) -> list[FunctionName]:
+        """The functions of AWS Lambda behind listed names."""
+        return [each.function for each in self.listed.values() if isinstance(each, LambdaFunction)]
 
     def _entry(self, name: FunctionName) -> Function | None:
         """Return the listed function that a name means.

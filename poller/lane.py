@@ -54,6 +54,7 @@ class Lane:
         self._busy = False
         self._closing = False
         self._halted = False
+        self._hurried = False
         self._interrupted: list[Record] = []
 
     @property
@@ -91,6 +92,10 @@ class Lane:
         self._halted = True
         self._offered.set()
 
+    def hurry(self) -> None:
+        """What the function refuses from now on is left over, with all that comes after it."""
+        self._hurried = True
+
     @property
     def _stopping(self) -> bool:
         return self._halted or self._parts.surroundings.drain.requested
@@ -120,6 +125,8 @@ class Lane:
         work = deque((batch,))
         while work and not self._stopping:
             delay_s = await self._deliver(work)
+            if work and work[0].refusals and self._hurried:
+                self.halt()
             if work:
                 await self._rest(delay_s)
         self._interrupted += [record for part in work for record in part.records]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import anyio
 
 from poller.core.lanes import split
+from poller.core.pacing import next_page_bytes
 from poller.core.records import Page, Position, PositionKind, Record, Shard, without_repeats
 from poller.core.recovery import react
 from poller.core.timewindow import WindowState
@@ -45,6 +46,7 @@ class Poller:
         self._vanished = False
         self._trimmed_in_a_row = 0
         self._reopen = True
+        self._page_bytes = parts.rules.page_bytes
         self._scope = f"{parts.mapping}/{shard.id}"
         self._windows = parts.rules.windows(shard.id, self._scope, window)
         self._settler = Settler(
@@ -91,9 +93,15 @@ class Poller:
         """Whether a batch is in hand."""
         return any(lane.busy for lane in self._lanes)
 
-    def retire(self) -> None:
-        """Receive no more, deliver what is there, then end."""
+    def retire(self, *, for_good: bool = False) -> None:
+        """Receive no more, deliver what is there, then end.
+
+        `for_good` says that somebody waits for the end: what the function refuses then is given back.
+        """
         self._retired = True
+        if for_good:
+            for lane in self._lanes:
+                lane.hurry()
         self._wake()
 
     def hand_over(self) -> None:
@@ -195,7 +203,8 @@ class Poller:
         reader = await self._open()
         await self._hunger()
         budget = self._parts.surroundings.budget
-        page_bytes = self._parts.rules.page_bytes
+        largest, page_bytes = self._parts.rules.page_bytes, self._page_bytes
+        self._page_bytes = largest  # should this read fail, what comes next may be anything
         with self._parts.watch.waiting_for(MEMORY):
             reserved = await budget.reserve(page_bytes, stopping=lambda: self._stopping)
         if not reserved:
@@ -205,6 +214,7 @@ class Poller:
             begun, limit = clock.monotonic(), self._limit()
             page = await reader.receive(limit, self._wait_s())
             self._parts.meter.read(limit)
+            self._page_bytes = next_page_bytes(page, largest)
             return page, clock.monotonic() - begun
         finally:
             budget.take(-page_bytes)

@@ -59,11 +59,12 @@ class QueuePool:
     def retire(self) -> None:
         """Receive no more, deliver what is there, then end.
 
-        What was received is not given back: that would cost each message a receive.
+        What was received is not given back, which would cost each message a receive, unless the function
+        refuses it: whoever waits for the end would wait as long as messages stay invisible.
         """
         self._retired = True
         for slot in self._running:
-            slot.retire()
+            slot.retire(for_good=True)
         self._changed.set()
 
     async def run(self, topology: Topology) -> None:
@@ -158,10 +159,10 @@ class _Slot:
         self.spent = False
         self.retiring = False
 
-    def retire(self) -> None:
+    def retire(self, *, for_good: bool = False) -> None:
         """Let its poller deliver what it has and end."""
         self.retiring = True
-        self.poller.retire()
+        self.poller.retire(for_good=for_good)
 
 
 def _reading(counts: Counts) -> dict[str, int]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from mappings.errors import AlreadyMapped, VersionChanged
+from mappings.errors import AlreadyMapped, StoreUnavailable, VersionChanged
 from mappings.store import StoredMapping
 from mappings.stored_form import from_text, to_text
 from mappings.stores.sqlite_file import SqliteFile
@@ -92,7 +92,10 @@ def _select(db: sqlite3.Connection, uuid: str) -> StoredMapping | None:
 @lru_cache(maxsize=10_000)
 def _stored(row: tuple[str, int, str]) -> StoredMapping:
     text, version, result = row
-    return from_text(text, version=version, last_processing_result=result)
+    try:
+        return from_text(text, version=version, last_processing_result=result)
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreUnavailable(f"a mapping in the state file cannot be read: {error}") from error
 
 
 def _at_version(db: sqlite3.Connection, seen: StoredMapping) -> StoredMapping:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from poller.core.records import Page
+from poller.core.records import Page, total_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,3 +22,12 @@ class Pace:
         if self.bytes_per_s is not None:
             interval = max(interval, page.source_bytes / self.bytes_per_s)
         return max(interval - elapsed_s, 0.0)
+
+
+def next_page_bytes(last: Page, largest_bytes: int) -> int:
+    """How large the next page may be expected to be, given the last one.
+
+    A shard that is read all the time gives pages alike: an idle one need not keep room for the largest there
+    is, which would leave room for the reads of a few shards only.
+    """
+    return min(max(total_size(last.records) * 2, largest_bytes // 8), largest_bytes)

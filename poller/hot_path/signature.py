@@ -35,6 +35,11 @@ class Outline:
     service: str
 
 
+def digest_of(body: bytes) -> str:
+    """What a signature knows of a body."""
+    return sha256(body).hexdigest()
+
+
 class Signer:
     """Makes the heads of requests of one outline."""
 
@@ -44,21 +49,22 @@ class Signer:
         self._credentials: ReadOnlyCredentials | None = None
         self._key = self._canonical = self._to_sign = self._opening = b""
 
-    def head(self, body: bytes, credentials: ReadOnlyCredentials, now: float) -> bytes:
+    def head(self, digest: str, size: int, credentials: ReadOnlyCredentials, now: float) -> bytes:
         """The whole head of a request, up to the empty line.
 
         Args:
-            body: What will follow it.
+            digest: SHA-256 of the body, hexadecimal.
+            size: Bytes of the body.
             credentials: Whose signature.
             now: Epoch seconds.
         """
         second = int(now)
         if second != self._signed_at or credentials != self._credentials:
             self._prepare(second, credentials)
-        canonical = self._canonical + sha256(body).hexdigest().encode()
+        canonical = self._canonical + digest.encode()
         text = self._to_sign + sha256(canonical).hexdigest().encode()
         signature = hmac.digest(self._key, text, "sha256").hex()
-        return b"%b%b\r\nContent-Length: %d\r\n\r\n" % (self._opening, signature.encode(), len(body))
+        return b"%b%b\r\nContent-Length: %d\r\n\r\n" % (self._opening, signature.encode(), size)
 
     def _prepare(self, second: int, credentials: ReadOnlyCredentials) -> None:
         """Everything that stays the same for a second."""

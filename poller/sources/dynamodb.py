@@ -1,7 +1,7 @@
 """DynamoDB Streams: shards, iterators, and the event Lambda makes of a record."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any
 
 from msgspec import Raw
@@ -12,7 +12,7 @@ from poller.core.payload import decode_json, encode_json
 from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
 from poller.interfaces import Unsettled
 from poller.sources.turns import in_turns
-from poller.sources.wire import TableRecord, decode_table_page, is_given, read
+from poller.sources.wire import TableRecord, decode_opened, decode_table_page, read
 
 
 class DynamoDbSource:
@@ -21,7 +21,7 @@ class DynamoDbSource:
     def __init__(self, stream: EventSource, aws: Aws) -> None:
         self._stream = stream
         self._aws = aws
-        self._get_records: Call | None = None
+        self._calls: _Calls | None = None
 
     async def discover(self) -> Topology:
         """List all shards, page by page. A stream is never re-created under the same ARN."""
@@ -48,19 +48,31 @@ class DynamoDbSource:
         The service has no AT_TIMESTAMP: a pinned LATEST is found again by reading from the horizon and
         passing over what is older.
         """
-        client = await self._aws.client("dynamodbstreams", self._stream.region)
+        request = {"StreamArn": self._stream.arn, "ShardId": shard.id, **_iterator_request(after)}
         with source_errors(f"{self._stream.name}/{shard.id}"):
-            answer = await client.get_shard_iterator(
-                StreamArn=self._stream.arn, ShardId=shard.id, **_iterator_request(after)
-            )
-            iterator = answer["ShardIterator"]
-            if self._get_records is None:
-                example = {"ShardIterator": iterator, "Limit": 1}
-                self._get_records = await self._aws.call(
-                    "dynamodbstreams", self._stream.region, "GetRecords", example
-                )
+            if self._calls is None:
+                self._calls = await self._make_calls(request)
+            answer = read(decode_opened, await self._calls.get_shard_iterator(request))
         not_before = after.timestamp if after.kind is PositionKind.AT_TIMESTAMP else None
-        return DynamoDbReader(self._stream, shard.id, self._get_records, iterator, not_before)
+        return DynamoDbReader(
+            self._stream, shard.id, self._calls.get_records, answer.ShardIterator, not_before
+        )
+
+    async def _make_calls(self, request: Mapping[str, Any]) -> "_Calls":
+        service, region = "dynamodbstreams", self._stream.region
+        page = {"ShardIterator": "-", "Limit": 1}
+        return _Calls(
+            get_shard_iterator=await self._aws.call(service, region, "GetShardIterator", request),
+            get_records=await self._aws.call(service, region, "GetRecords", page),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Calls:
+    """What all shards of a stream are read with."""
+
+    get_shard_iterator: Call
+    get_records: Call
 
 
 class DynamoDbReader:
@@ -118,54 +130,40 @@ class DynamoDbEvents:
     def records(self, found: Sequence[TableRecord]) -> list[Record]:
         """Changes in order; their keys and images are passed on as they are."""
         made: list[Record] = []
+        created_at, time = -1.0, b""
         for record in found:
             change = record.dynamodb
             number = change.SequenceNumber
-            event = b"".join(
-                (
-                    b'{"eventID":',
-                    record.event_id,
-                    b',"eventName":',
-                    record.event_name,
-                    self._version,
-                    record.aws_region or self._region,
-                    b',"dynamodb":{"ApproximateCreationDateTime":',
-                    _time(change.ApproximateCreationDateTime),
-                    b',"Keys":',
-                    change.Keys,
-                    *_member(b',"NewImage":', change.NewImage),
-                    *_member(b',"OldImage":', change.OldImage),
-                    b',"SequenceNumber":"',
-                    number.encode(),
-                    b'"',
-                    *_member(b',"SizeBytes":', change.SizeBytes),
-                    *_member(b',"StreamViewType":', change.StreamViewType),
-                    b"}",
-                    _identity(record.user_identity) if record.user_identity else b"",
-                    self._origin,
-                )
-            )
+            if change.ApproximateCreationDateTime != created_at:  # whole seconds: many changes share one
+                created_at = change.ApproximateCreationDateTime
+                time = repr(created_at).encode()
+            parts = [b'{"eventID":', record.event_id, b',"eventName":', record.event_name, self._version]
+            parts += (record.aws_region or self._region, b',"dynamodb":{"ApproximateCreationDateTime":', time)
+            parts += (b',"Keys":', change.Keys)
+            if change.NewImage:
+                parts += (b',"NewImage":', change.NewImage)
+            if change.OldImage:
+                parts += (b',"OldImage":', change.OldImage)
+            parts += (b',"SequenceNumber":"', number.encode(), b'"')
+            if change.SizeBytes:
+                parts += (b',"SizeBytes":', change.SizeBytes)
+            if change.StreamViewType:
+                parts += (b',"StreamViewType":', change.StreamViewType)
+            parts.append(b"}")
+            if record.user_identity:
+                parts.append(_identity(record.user_identity))
+            parts.append(self._origin)
             made.append(
                 Record(
                     item_identifier=number,
-                    event=event,
-                    arrived_at=change.ApproximateCreationDateTime,
+                    event=b"".join(parts),
+                    arrived_at=created_at,
                     order_key=str(change.Keys, "utf-8"),
                     position=number,
                     receipt=number,
                 )
             )
         return made
-
-
-def _member(name: bytes, value: Raw) -> tuple[bytes, Raw] | tuple[()]:
-    return (name, value) if value and is_given(value) else ()
-
-
-@lru_cache(maxsize=16)
-def _time(epoch: float) -> bytes:
-    """Creation times are whole seconds, so that many changes share one."""
-    return repr(epoch).encode()
 
 
 def _identity(given: Raw) -> bytes:

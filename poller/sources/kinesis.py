@@ -1,6 +1,7 @@
 """Kinesis data streams with shared throughput: shards, iterators, and the event Lambda makes of a record."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from msgspec import Raw
@@ -12,7 +13,7 @@ from poller.core.records import Page, Position, PositionKind, Record, Shard, Top
 from poller.errors import PositionExpired
 from poller.interfaces import Unsettled
 from poller.sources.turns import in_turns
-from poller.sources.wire import KinesisRecord, decode_kinesis_page, is_given, read, text_of
+from poller.sources.wire import KinesisRecord, decode_kinesis_page, decode_opened, is_given, read, text_of
 
 
 class KinesisSource:
@@ -26,7 +27,7 @@ class KinesisSource:
         self._which = {"StreamName": stream.name} if named else {"StreamARN": stream.arn}
         # The ARN routes a read; with a plain name the iterator alone says which shard is meant.
         self._routing = {} if named else {"StreamARN": stream.arn}
-        self._get_records: Call | None = None
+        self._calls: _Calls | None = None
 
     async def discover(self) -> Topology:
         """List all shards, page by page, and when the stream was created."""
@@ -63,18 +64,29 @@ class KinesisSource:
         return reader
 
     async def _reader(self, shard: Shard, after: Position) -> "KinesisReader":
-        client = await self._aws.client("kinesis", self._stream.region)
+        request = {**self._which, "ShardId": shard.id, **_iterator_request(after)}
         with source_errors(f"{self._stream.name}/{shard.id}"):
-            answer = await client.get_shard_iterator(
-                **self._which, ShardId=shard.id, **_iterator_request(after)
-            )
-            iterator = answer["ShardIterator"]
-            if self._get_records is None:
-                example = {"ShardIterator": iterator, "Limit": 1, **self._routing}
-                self._get_records = await self._aws.call(
-                    "kinesis", self._stream.region, "GetRecords", example
-                )
-        return KinesisReader(self._stream, shard.id, self._get_records, iterator, self._routing)
+            if self._calls is None:
+                self._calls = await self._make_calls(request)
+            answer = read(decode_opened, await self._calls.get_shard_iterator(request))
+        reading = self._calls.get_records
+        return KinesisReader(self._stream, shard.id, reading, answer.ShardIterator, self._routing)
+
+    async def _make_calls(self, request: Mapping[str, Any]) -> "_Calls":
+        region = self._stream.region
+        page = {"ShardIterator": "-", "Limit": 1, **self._routing}
+        return _Calls(
+            get_shard_iterator=await self._aws.call("kinesis", region, "GetShardIterator", request),
+            get_records=await self._aws.call("kinesis", region, "GetRecords", page),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Calls:
+    """What all shards of a stream are read with."""
+
+    get_shard_iterator: Call
+    get_records: Call
 
 
 class KinesisReader:

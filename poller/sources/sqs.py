@@ -14,7 +14,6 @@ from poller.core.visibility import receive_visibility_s, visibility_problem
 from poller.errors import SourceUnsuitable
 from poller.interfaces import Clock, Unsettled
 from poller.sources.wire import (
-    Attributes,
     Message,
     decode_attributes,
     decode_messages,
@@ -150,7 +149,7 @@ class SqsReader:
             body = await self._calls.receive(source.receive_request(limit, wait_s))
             answer = read(decode_messages, body)
         held_until = source.clock.monotonic() + source.visibility_s
-        return Page(records=[source.events.record(message, held_until) for message in answer.Messages])
+        return Page(records=source.events.records(answer.Messages, held_until))
 
     async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:
         """Delete what is done; make what is released visible."""
@@ -186,44 +185,49 @@ class SqsEvents:
         self._origin = b"," + encode_json(origin)[1:]
         self._without_attributes = b"{}" + (b',"md5OfMessageAttributes":null' if null_md5 else b"")
 
-    def record(self, message: Message, held_until: float) -> Record:
-        """A message; what is not renamed is passed on as it is."""
-        attributes = decode_attributes(message.Attributes) if len(message.Attributes) else Attributes()
-        event = b"".join(
-            (
-                b'{"messageId":',
-                message.MessageId,
-                b',"receiptHandle":',
-                message.ReceiptHandle,
-                b',"body":',
-                message.Body,
-                b',"attributes":',
-                message.Attributes if len(message.Attributes) else b"{}",
-                b',"messageAttributes":',
-                self._message_attributes(message),
-                b',"md5OfBody":',
-                message.MD5OfBody,
-                self._origin,
+    def records(self, messages: Sequence[Message], held_until: float) -> list[Record]:
+        """Messages in order; what is not renamed is passed on as it is."""
+        made: list[Record] = []
+        for message in messages:
+            attributes = message.Attributes or b"{}"
+            known = decode_attributes(attributes)
+            event = b"".join(
+                (
+                    b'{"messageId":',
+                    message.MessageId,
+                    b',"receiptHandle":',
+                    message.ReceiptHandle,
+                    b',"body":',
+                    message.Body,
+                    b',"attributes":',
+                    attributes,
+                    b',"messageAttributes":',
+                    self._renamed(message) if message.MessageAttributes else self._without_attributes,
+                    b',"md5OfBody":',
+                    message.MD5OfBody,
+                    self._origin,
+                )
             )
-        )
-        return Record(
-            item_identifier=text_of(message.MessageId),
-            event=event,
-            arrived_at=int(attributes.SentTimestamp) / 1000,
-            order_key=attributes.MessageGroupId,
-            position=None,
-            receipt=text_of(message.ReceiptHandle),
-            held_until=held_until,
-        )
+            made.append(
+                Record(
+                    item_identifier=text_of(message.MessageId),
+                    event=event,
+                    arrived_at=int(known.SentTimestamp) / 1000,
+                    order_key=known.MessageGroupId,
+                    position=None,
+                    receipt=text_of(message.ReceiptHandle),
+                    held_until=held_until,
+                )
+            )
+        return made
 
-    def _message_attributes(self, message: Message) -> bytes:
-        """With the digest behind them, where they have one."""
-        given = decode_json(bytes(message.MessageAttributes)) if len(message.MessageAttributes) else None
+    def _renamed(self, message: Message) -> bytes:
+        """Message attributes, with their digest behind them."""
+        given = decode_json(bytes(message.MessageAttributes))
         if not isinstance(given, dict) or not given:
             return self._without_attributes
         renamed = encode_json({name: _attribute(value) for name, value in given.items()})
-        digest = message.MD5OfMessageAttributes
-        return renamed + b',"md5OfMessageAttributes":' + (bytes(digest) if len(digest) else b"null")
+        return renamed + b',"md5OfMessageAttributes":' + bytes(message.MD5OfMessageAttributes or b"null")
 
 
 def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:

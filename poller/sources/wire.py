@@ -55,6 +55,12 @@ class Settled(Struct, gc=False):
     Failed: list[Failure] = []
 
 
+class Opened(Struct, gc=False):
+    """GetShardIterator."""
+
+    ShardIterator: str
+
+
 class KinesisRecord(Struct, gc=False):
     """One record of Kinesis."""
 
@@ -114,6 +120,7 @@ class TablePage(Struct, gc=False):
 decode_attributes = Decoder(Attributes).decode
 decode_messages = Decoder(Messages).decode
 decode_settled = Decoder(Settled).decode
+decode_opened = Decoder(Opened).decode
 decode_kinesis_page = Decoder(KinesisPage).decode
 decode_kinesis_records = Decoder(list[KinesisRecord]).decode
 decode_table_page = Decoder(TablePage).decode
@@ -153,8 +160,7 @@ def _without_lone_surrogates(body: bytes) -> bytes | None:
 
 def is_given(value: Raw) -> bool:
     """Whether a member is there, and not null."""
-    size = len(value)
-    return size > 0 and (size != 4 or bytes(value) != b"null")
+    return bool(value) and (len(value) != 4 or bytes(value) != b"null")
 
 
 def text_of(value: Raw) -> str:

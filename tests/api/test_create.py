@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from mappings.arns import FunctionName
 from mappings.errors import InvalidParameterValueException, ServiceException
+from mappings.functions import LambdaFunction
 from tests.api.stage import DYNAMODB, FIFO, KINESIS, MAPPINGS, NOW, QUEUE, Stage
 
 UUID_4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -362,3 +364,16 @@ async def test_a_body_that_is_no_request_is_a_clients_fault(raw: bytes, code: st
     reply = await Stage().call("POST", MAPPINGS, raw=raw)
 
     assert (reply.status, reply.code) == (400, code)
+
+
+async def test_functions_only_takes_the_very_arn_that_is_listed() -> None:
+    """Its function may be invoked, whichever of its names is used."""
+    stage = Stage()
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:billing:live"
+    billing = LambdaFunction(name="billing", function=FunctionName.parse(arn))
+    stage.directory.listed = {**stage.directory.listed, "billing": billing}
+    stage.directory.functions_only = True
+
+    replies = [await stage.create(function=name) for name in (arn, "billing", arn.replace("live", "other"))]
+
+    assert [reply.status for reply in replies] == [202, 202, 400]

@@ -221,5 +221,5 @@ class Bench:
             left.unlink()
         hot_path = "on" if candidate == "service" else "off"
         options = ["--state", f"sqlite:///{state}", "--profile", profile, "--hot-path", hot_path]
-        options += ["--api", "off"]
+        options += ["--api", "off", "--ops", "off"]
         return ["tests.bench.candidates.service", "run", str(file), *options]

@@ -133,7 +133,7 @@ def test_messages_of_sqs(messages: list[dict[str, Any]]) -> None:
     body = encode_json({"Messages": messages})
     events = SqsEvents(QUEUE, null_md5=False)
     ways = (body, _through_the_sdk("sqs", "ReceiveMessage", body))
-    made = [[events.record(m, 1.0) for m in read(decode_messages, way).Messages] for way in ways]
+    made = [events.records(read(decode_messages, way).Messages, 1.0) for way in ways]
 
     _check(made, [_message_event(message) for message in messages])
     assert [r.receipt for r in made[0]] == [message["ReceiptHandle"] for message in messages]

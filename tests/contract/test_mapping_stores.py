@@ -1,5 +1,6 @@
 """What every store of mappings promises; each implementation passes the same tests."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mappings.errors import AlreadyMapped, VersionChanged
+from mappings.errors import AlreadyMapped, StoreUnavailable, VersionChanged
 from mappings.states import State
 from mappings.store import MappingStore, StoredMapping
 from mappings.validation import mapping_from_request
@@ -156,3 +157,17 @@ async def test_mappings_survive_closing_and_opening(tmp_path: Path) -> None:
         listed = list(await state.mappings.list())
 
     assert listed == [stored()]
+
+
+async def test_a_mapping_that_cannot_be_read_is_a_failure_of_the_store(tmp_path: Path) -> None:
+    """It is neither passed over nor the end of the process: it stays where it is and is told of."""
+    url = f"sqlite:///{tmp_path / 'state.db'}"
+    async with open_state(url) as state:
+        await state.mappings.add(stored())
+    with sqlite3.connect(tmp_path / "state.db") as connection:
+        connection.execute("UPDATE mappings SET document = replace(document, 'Creating', 'Dreaming')")
+    connection.close()
+
+    async with open_state(url) as state:
+        with pytest.raises(StoreUnavailable, match="'Dreaming' is not a valid State"):
+            await state.mappings.list()

@@ -9,7 +9,7 @@ import pytest
 from mappings.functions import UrlFunction
 from mappings.states import State
 from mappings.store import StoredMapping
-from poller.core.outcomes import FunctionError, Succeeded
+from poller.core.outcomes import FunctionError, Succeeded, Unreachable
 from poller.interfaces import Target
 from poller.sources.memory import MemoryQueue, MemoryStream
 from tests.loop.control import Control, controlling
@@ -119,6 +119,24 @@ def test_a_change_of_a_queue_costs_no_message_a_receive(members: dict[str, Any] 
         assert len(function.seen) == len(set(function.seen)) == 400 - len(left)
         assert function.seen
         assert set(left) <= {0}
+
+    in_virtual_time(play)
+
+
+def test_a_queue_whose_function_refuses_ends_long_before_its_messages_come_back() -> None:
+    """What it holds is given back: whoever mends or deletes the mapping does not wait for twelve hours."""
+
+    async def play() -> None:
+        queue = MemoryQueue(CLOCK, visibility_timeout_s=43_200.0)
+        down, up = Function(lambda _: Unreachable(reason="down")), Function()
+        async with controlling(Control(lambda _: queue, {"f": down.target, "g": up.target})) as control:
+            uuid = await _create(control, QUEUE_REQUEST)
+            await control.until(uuid, "Enabled")
+            queue.send("a")
+            await anyio.sleep(120)
+            await control.operations.update(uuid, {"FunctionName": "g"})
+            await control.until(uuid, "Enabled", within_s=90)
+            await eventually(lambda: up.seen == ["a"])
 
     in_virtual_time(play)
 
