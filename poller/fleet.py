@@ -55,11 +55,27 @@ class Fleet(Protocol):
         """Set a signal whenever something changes; for as long as somebody holds it."""
         ...
 
+    @property
+    def revision(self) -> int:
+        """Of the mappings: grows whenever a worker changes one."""
+        ...
+
+    def applied(self, revision: int) -> None:
+        """Nothing runs here any more that is of an earlier revision."""
+        ...
+
+    @property
+    def in_step(self) -> bool:
+        """Whether that is true of all workers, and of the latest revision."""
+        ...
+
 
 class Alone:
     """The only worker: everything is its own, and nothing needs to be renewed."""
 
     look_s = None
+    revision = 0
+    in_step = True
 
     def __init__(self, me: str) -> None:
         self.me = me
@@ -91,6 +107,9 @@ class Alone:
 
     def wake(self, signal: Signal) -> None:
         """Nothing changes."""
+
+    def applied(self, revision: int) -> None:
+        """Nobody has to be told."""
 
 
 class SharedFleet:
@@ -175,6 +194,20 @@ class SharedFleet:
     def wake(self, signal: Signal) -> None:
         """Set a signal when members come or go, and when this worker may act again."""
         self._membership.changes.add(signal)
+
+    @property
+    def revision(self) -> int:
+        """As last seen."""
+        return self._membership.revision
+
+    def applied(self, revision: int) -> None:
+        """Told with the next heartbeat."""
+        self._membership.applied(revision)
+
+    @property
+    def in_step(self) -> bool:
+        """As the members say."""
+        return self._membership.sightings.in_step(self.revision)
 
     def _is_gone(self, lease: Lease) -> bool:
         if lease.owner is None:

@@ -183,6 +183,11 @@ class MemberStore(Protocol):
     Every method may raise StateUnavailable; what was not answered may have been written.
     """
 
+    @property
+    def revision(self) -> int:
+        """Of the mappings, as last read here: grows with each change of one, by whichever worker."""
+        ...
+
     async def members(self) -> Sequence[Member]:
         """All members as they are now, also the dead. Raises StateRefused where the store was replaced."""
         ...

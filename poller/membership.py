@@ -48,6 +48,7 @@ class Membership:
         self._me = parts.new_id()
         self._beaten_at: float | None = None
         self._fenced = False
+        self._applied = 0
         self._hurry = self._drain.signal()
 
     @property
@@ -59,6 +60,17 @@ class Membership:
         """Whether this worker may act on what it took under a name."""
         now = self._clock.monotonic()
         return owner == self._me and may_act(now=now, beaten_at=self._beaten_at, tenure=self.tenure)
+
+    @property
+    def revision(self) -> int:
+        """Of the mappings: another one means that a worker has changed one."""
+        return self._parts.store.revision
+
+    def applied(self, revision: int) -> None:
+        """Tell the others that nothing runs here that is of an earlier revision."""
+        if revision != self._applied:
+            self._applied = revision
+            self._hurry.set()
 
     @asynccontextmanager
     async def joined(self) -> AsyncIterator[None]:
@@ -128,7 +140,8 @@ class Membership:
                 continue
             self._beaten_at = sent_at
             self._tell_end_of_trouble()
-            if member.leaving == self._drain.requested:  # otherwise that is told at once
+            # What has changed meanwhile is told at once.
+            if (member.leaving, member.applied) == (self._drain.requested, self._applied):
                 await self._hurry.wait(self.tenure.beat_s - (self._clock.monotonic() - sent_at))
 
     async def _beat(self, member: Member) -> bool:
@@ -197,6 +210,7 @@ class Membership:
         return Member(
             id=self._me,
             leaving=self._drain.requested,
+            applied=self._applied,
             lease_s=self.tenure.lease_s,
             label=self._parts.label,
         )

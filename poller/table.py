@@ -52,11 +52,12 @@ async def open_table(address: TableAddress, aws: Aws, region: str | None) -> Tab
         ) from error
     except StoreUnavailable as error:
         raise StateRefused(str(error)) from error
+    members = DynamoDbMemberStore(beats=beats, scans=scans, incarnation=incarnation)
     return TableStores(
         leases=DynamoDbLeaseStore(writes=writes, scans=scans),
-        mappings=DynamoDbMappingStore(scans),
+        mappings=DynamoDbMappingStore(scans, members.mappings_changed),
         event_invoke_configs=DynamoDbEventInvokeConfigStore(scans),
-        members=DynamoDbMemberStore(beats=beats, scans=scans, incarnation=incarnation),
+        members=members,
     )
 
 

@@ -132,6 +132,7 @@ class Worker:
                 SupervisorParts(
                     mappings=store,
                     leases=state.leases,
+                    fleet=fleet,
                     workshop=workshop,
                     surroundings=self._surroundings,
                     drain_timeout_s=self._drain_timeout_s,

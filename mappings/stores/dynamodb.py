@@ -1,6 +1,6 @@
 """Mappings in a DynamoDB table that a fleet shares."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from mappings.errors import AlreadyMapped, VersionChanged
@@ -13,11 +13,16 @@ PARTITION = "mapping"
 LINKS = "mapping-link"
 
 
+Announce = Callable[[], Awaitable[None]]
+"""Lets all workers of the fleet look at the mappings again."""
+
+
 class DynamoDbMappingStore:
     """A mapping store over a table."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, announce: Announce) -> None:
         self._table = table
+        self._announce = announce
 
     async def get(self, uuid: str) -> StoredMapping | None:
         """One mapping."""
@@ -36,6 +41,7 @@ class DynamoDbMappingStore:
             await self._table.transact([_put(stored, NEW), _link(stored, NEW)])
         except ConditionFailed as failed:
             raise AlreadyMapped(await self._in_the_way(stored)) from failed
+        await self._announce()
 
     async def replace(self, changed: StoredMapping) -> StoredMapping:
         """Put a mapping in the place of the version it carries."""
@@ -76,6 +82,7 @@ class DynamoDbMappingStore:
         except ConditionFailed as failed:
             await self._at_version(stored)
             raise AlreadyMapped(await self._in_the_way(stored)) from failed
+        await self._announce()
 
     async def _at_version(self, stored: StoredMapping) -> StoredMapping:
         found = await self.get(stored.uuid)

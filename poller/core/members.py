@@ -25,6 +25,8 @@ class Member:
     dead: bool = False
     lease_s: float = LEASE_S
     """Its own lease length: others give it that long."""
+    applied: int = 0
+    """The revision of the mappings that it has taken up: nothing it runs is of an earlier one."""
     label: str = ""
     """The name of its host, for people."""
 
@@ -33,7 +35,7 @@ def beaten(stored: Member | None, member: Member) -> Member:
     """Show that a worker lives."""
     if stored is None or stored.dead:
         raise MembershipLost(f"worker {member.id} was taken for dead")
-    return replace(stored, counter=stored.counter + 1, leaving=member.leaving)
+    return replace(stored, counter=stored.counter + 1, leaving=member.leaving, applied=member.applied)
 
 
 def buried(stored: Member | None, seen: Member) -> Member | None:
@@ -83,6 +85,11 @@ class Sightings:
     def staying(self) -> Sequence[str]:
         """Those of them that do not leave: among these, work is divided."""
         return [id_ for id_ in self.living if not self._seen[id_].member.leaving]
+
+    def in_step(self, revision: int) -> bool:
+        """Whether every member has taken up the mappings of a revision."""
+        living = [seen.member for seen in self._seen.values() if not seen.member.dead]
+        return all(member.applied >= revision for member in living)
 
     @property
     def to_bury(self) -> Sequence[Member]:

@@ -32,6 +32,17 @@ class DynamoDbMemberStore:
         self._beats = beats
         self._scans = scans
         self._incarnation = incarnation
+        self._revision = 0
+
+    @property
+    def revision(self) -> int:
+        """Of the mappings, as far as it is known here."""
+        return self._revision
+
+    async def mappings_changed(self) -> None:
+        """Let all workers look at the mappings again. Raises StoreUnavailable."""
+        item = await self._scans.update(PARTITION, FLEET, when=THERE, change={}, add={"revision": 1})
+        self._revision = max(self._revision, int(item["revision"]))
 
     async def members(self) -> Sequence[Member]:
         """All members."""
@@ -43,6 +54,7 @@ class DynamoDbMemberStore:
                     f"table {self._scans.name} is another one than it was at the start: its positions "
                     "were deleted or restored; see to them, then start again"
                 )
+        self._revision = max(self._revision, int(fleet[0].get("revision", 0)))
         return [_member(item) for item in items if item[SORT] != FLEET]
 
     async def join(self, member: Member) -> None:
@@ -52,6 +64,7 @@ class DynamoDbMemberStore:
             "leaving": member.leaving,
             "dead": member.dead,
             "lease_ms": round(member.lease_s * 1000),
+            "applied": member.applied,
             "label": member.label,
             "at": _now(),
         }
@@ -60,7 +73,7 @@ class DynamoDbMemberStore:
 
     async def beat(self, member: Member) -> None:
         """Show that a worker lives."""
-        change = {"leaving": member.leaving, "at": _now()}
+        change = {"leaving": member.leaving, "applied": member.applied, "at": _now()}
         with state_errors():
             try:
                 await self._beats.update(
@@ -116,6 +129,7 @@ def _member(item: Item) -> Member:
         leaving=bool(item["leaving"]),
         dead=bool(item["dead"]),
         lease_s=int(item["lease_ms"]) / 1000,
+        applied=int(item["applied"]),
         label=str(item["label"]),
     )
 

@@ -13,6 +13,7 @@ class MemoryMemberStore:
 
     def __init__(self) -> None:
         self.rows: dict[str, Member] = {}
+        self.revision = 0
 
     async def members(self) -> Sequence[Member]:
         """All members."""

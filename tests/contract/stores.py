@@ -47,7 +47,7 @@ async def _state(table: Table) -> State:
     leases = DynamoDbLeaseStore(writes=table, scans=table)
     return State(
         leases=leases,
-        mappings=DynamoDbMappingStore(table),
+        mappings=DynamoDbMappingStore(table, members.mappings_changed),
         events=NoEventQueue(),
         event_invoke_configs=DynamoDbEventInvokeConfigStore(table),
         members=members,

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from mappings.errors import AlreadyMapped, VersionChanged
@@ -19,7 +20,7 @@ from tests.contract.test_mapping_stores import stored
 async def store(dynamodb: object) -> AsyncIterator[MappingStore]:
     """An empty store on DynamoDB Local."""
     async with Aws() as aws:
-        yield DynamoDbMappingStore(await fleet_table(aws))
+        yield DynamoDbMappingStore(await fleet_table(aws), anyio.lowlevel.checkpoint)
 
 
 async def test_of_many_that_add_the_same_mapping_at_once_one_comes_through(store: MappingStore) -> None:

@@ -118,3 +118,11 @@ def test_the_dead_are_forgotten_when_nobody_asks_for_them_any_more() -> None:
 
     assert not seen_at((100.0, [dead]), (399.0, [dead])).to_forget
     assert seen_at((100.0, [dead]), (400.0, [dead])).to_forget == [dead]
+
+
+def test_a_fleet_is_in_step_when_all_that_live_have_taken_a_revision_up() -> None:
+    """The dead run nothing; who leaves may still."""
+    members = [Member(id="a", applied=5), Member(id="b", applied=4, leaving=True), Member(id="c", dead=True)]
+
+    assert seen_at((1.0, members)).in_step(4)
+    assert not seen_at((1.0, members)).in_step(5)

@@ -16,6 +16,11 @@ class FakeMemberStore:
         self._inner = inner
         self._wire = wire
 
+    @property
+    def revision(self) -> int:
+        """Of the mappings."""
+        return self._inner.revision
+
     async def members(self) -> Sequence[Member]:
         """All members."""
         await self._begin()

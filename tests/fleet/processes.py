@@ -82,8 +82,9 @@ class FleetProcesses:
         with log_file.open("a") as log:
             process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "poller", "run", str(file)),
-                    *("--state", self._state, "--api", "off", "--log-level", "info"),
+                    *(sys.executable, "-m", "poller", "run", *([str(file)] if mappings else [])),
+                    *("--state", self._state, "--log-level", "info"),
+                    *(() if "--api" in arguments else ("--api", "off")),
                     *arguments,
                 ],
                 cwd=self._folder,

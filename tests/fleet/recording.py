@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,8 @@ class Recorder:
 
     url: str = ""
     actions: set[str] = field(default_factory=set)
+    invoked: list[float] = field(default_factory=list)
+    """When Lambda was asked to run a function."""
 
 
 @contextmanager
@@ -50,6 +53,8 @@ def recording(upstreams: Mapping[str, str]) -> Iterator[Recorder]:
             target = self.headers.get("X-Amz-Target", "")
             recorder.actions.update(_actions(target, self.path, body))
             if "/functions/" in self.path:
+                if self.headers.get("X-Amz-Invocation-Type") != "DryRun":
+                    recorder.invoked.append(time.monotonic())
                 self._send(200, b"null", {})
                 return
             upstream = upstreams.get(target.split(".")[0], upstreams[""])

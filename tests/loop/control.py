@@ -68,6 +68,7 @@ class Control:
             SupervisorParts(
                 mappings=self.store,
                 leases=self.leases,
+                fleet=Alone("worker"),
                 workshop=self,
                 surroundings=self.surroundings,
                 drain_timeout_s=lambda: 60.0,

@@ -97,6 +97,7 @@ class Process:
             SupervisorParts(
                 mappings=await _store(parts.mappings),
                 leases=GatedLeases(parts.leases, self._gate),
+                fleet=self._fleet,
                 workshop=_Workshop(self._runner, surroundings),
                 surroundings=surroundings,
                 drain_timeout_s=lambda: parts.drain_timeout_s,

@@ -170,6 +170,10 @@ class GatedMembers:
         self._inner = inner
         self._gate = gate
 
+    @property
+    def revision(self) -> int:
+        return self._inner.revision
+
     async def members(self) -> Sequence[Member]:
         self._gate.check()
         return await self._inner.members()
