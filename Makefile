@@ -15,7 +15,8 @@ help:
 	@echo "make check  ruff, mypy --strict, import contracts"
 	@echo "make simulate SEEDS=n   the worker in virtual time under n seeded fault plans"
 	@echo "make kill ROUNDS=n      real processes, killed at random moments"
-	@echo "make leases            the lease protocol: all pairs of mishaps in a small world"
+	@echo "make leases             the lease protocol: all pairs of mishaps in a small world"
+	@echo "make fleet ROUNDS=n     real workers that share a table: restarted, killed, stopped, and measured"
 	@echo "make kill-events EVENTS=n  asynchronous events through a poller that is killed"
 	@echo "make bench-host INVOCATIONS=n  throughput of the function host, and that it leaks nothing"
 	@echo "make mutants            seeded faults in our own code, each caught by the simulation"
@@ -49,6 +50,10 @@ simulate: setup
 
 kill: setup
 	$(BIN)/python -m tests.kill $(ROUNDS)
+
+fleet: setup
+	$(BIN)/python -m tests.fleet rounds $(ROUNDS)
+	$(BIN)/python -m tests.fleet shards 1000
 
 leases: setup
 	$(BIN)/python -m tests.leases

@@ -1,7 +1,10 @@
 """Clocks that read the time of the running event loop, so that virtual time is the time of everything."""
 
 import asyncio
+import math
 
+# Of a clock with a rate of its own, in a second: a power of two, so that sums of its readings are exact.
+STEPS = 1 << 20
 EPOCH = 1_700_000_000.0  # wall time at the start of every loop
 
 
@@ -20,7 +23,7 @@ class LoopClock:
         """Seconds for deadlines."""
         now = self._loop.time()
         # In steps, as real clocks go: timers run by the loop's time, and would come closer for ever.
-        return now if self._rate == 1.0 else round(now * self._rate, 6)
+        return now if self._rate == 1.0 else math.floor(now * self._rate * STEPS) / STEPS
 
     def wall(self) -> float:
         """Epoch seconds."""

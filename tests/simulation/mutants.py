@@ -22,6 +22,7 @@ from poller.core.responses import InvalidResponse, failed_items
 from poller.core.retrying import Admission, Now, QueueRetry, StreamRetry, Verdict
 from poller.discarder import Discarder, OnFailure
 from poller.errors import DestinationError, PositionExpired, SourceError, StateUnavailable
+from poller.fleet import SharedFleet
 from poller.gates import GroupGate
 from poller.lane import Lane
 from poller.poller import Poller
@@ -294,11 +295,17 @@ def _pinned_never(self: Position) -> Position:
     return self
 
 
+def _held_by_another(self: SharedFleet, lease: Lease) -> bool:
+    return lease.owner not in (None, self.me)
+
+
 def _mutant(owner: Any, name: str, value: object) -> Mutant:
     return lambda: patched(owner, name, value)
 
 
 _LINEAGE = poller.core.lineage
+# What only shows where several workers share the leases.
+IN_FLEETS = frozenset({"no fence", "everybody is taken for dead"})
 MUTANTS: dict[str, Mutant] = {
     "ack before invoke": _mutant(Lane, "_invoke", _ack_first),
     "the SDK repeats an invoke": _mutant(Lane, "_invoke", _invoke_again),
@@ -324,6 +331,7 @@ MUTANTS: dict[str, Mutant] = {
     "LATEST is looked up again": _mutant(Position, "pinned", _pinned_never),
     "sequence numbers compared as text": _mutant(poller.core.leasing, "ahead", _as_text),
     "no fence": _mutant(poller.core.leasing, "_fenced", _unfenced),
+    "everybody is taken for dead": _mutant(SharedFleet, "_is_gone", _held_by_another),
     "right half first": _mutant(StreamRetry, "_failed", _right_half_first),
     "left half only": _mutant(StreamRetry, "_failed", _left_half_only),
     "no bisect": _mutant(StreamRetry, "_failed", _no_bisect),

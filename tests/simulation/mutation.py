@@ -5,9 +5,10 @@ import multiprocessing
 import sys
 from pathlib import Path
 
-from tests.simulation.check import check_seed
+from tests.simulation.check import check
+from tests.simulation.generator import generate, generate_fleet
 from tests.simulation.judging import INVARIANTS
-from tests.simulation.mutants import MUTANTS
+from tests.simulation.mutants import IN_FLEETS, MUTANTS
 
 LIMIT = 1000  # seeds
 TABLE = Path(__file__).with_name("mutants.md")
@@ -23,8 +24,9 @@ Written by `python -m tests.simulation.mutation`.
 
 def caught_by(name: str, seed: int) -> str | None:
     """The first violation that a seed finds in a mutant."""
+    scenario = (generate_fleet if name in IN_FLEETS else generate)(seed)
     with MUTANTS[name]():
-        violations = check_seed(seed).failures.get(seed)
+        violations = check(scenario).failures.get(seed)
     return violations[0].kind if violations else None
 
 
