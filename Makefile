@@ -7,7 +7,7 @@ ROUNDS ?= 100
 EVENTS ?= 1000
 INVOCATIONS ?= 50000
 
-.PHONY: help setup demo test check simulate kill kill-events bench-host mutants bench test-slow fix lock
+.PHONY: help setup demo test check simulate kill kill-events bench-host leases fleet mutants bench test-slow fix lock
 
 help:
 	@echo "make demo   run the main job on an embedded AWS-compatible server"
@@ -15,6 +15,7 @@ help:
 	@echo "make check  ruff, mypy --strict, import contracts"
 	@echo "make simulate SEEDS=n   the worker in virtual time under n seeded fault plans"
 	@echo "make kill ROUNDS=n      real processes, killed at random moments"
+	@echo "make leases            the lease protocol: all pairs of mishaps in a small world"
 	@echo "make kill-events EVENTS=n  asynchronous events through a poller that is killed"
 	@echo "make bench-host INVOCATIONS=n  throughput of the function host, and that it leaks nothing"
 	@echo "make mutants            seeded faults in our own code, each caught by the simulation"
@@ -48,6 +49,9 @@ simulate: setup
 
 kill: setup
 	$(BIN)/python -m tests.kill $(ROUNDS)
+
+leases: setup
+	$(BIN)/python -m tests.leases
 
 kill-events: setup
 	$(BIN)/python -m tests.invoking.killing $(EVENTS)

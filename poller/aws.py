@@ -122,6 +122,12 @@ class Aws:
             self._hot_path.close()
         await self._open.aclose()
 
+    @property
+    def default_region(self) -> str | None:
+        """What AWS's own chain says: AWS_DEFAULT_REGION, then the configuration file."""
+        region = self._session.get_config_variable("region")
+        return None if region is None else str(region)
+
     async def client(self, service: str, region: str, *, read_timeout_s: float = 10.0) -> Any:
         """The client of a service in a region; made once for each time limit.
 

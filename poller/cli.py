@@ -2,15 +2,14 @@
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from poller.arguments import read_answers, read_mapping_set, refuse, takes_files
-from poller.conversions import export_mappings, import_mappings
-
-if TYPE_CHECKING:
-    from poller.settings import Settings
+from poller.conversions import export_mappings, import_mappings, print_policy
+from poller.starting import run_to_end, settings_of
+from poller.state_commands import state
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -21,7 +20,15 @@ def main() -> None:
 
 def _shared_options(command: Callable[..., None]) -> Callable[..., None]:
     options = [
-        click.option("--state", help="Where checkpoints live: sqlite:///path or memory://. [POLLER_STATE]"),
+        click.option(
+            "--state",
+            help="Where checkpoints live: sqlite:///path, dynamodb://table or memory://. [POLLER_STATE]",
+        ),
+        click.option(
+            "--lease",
+            "lease_s",
+            help="Seconds a silent worker of a fleet keeps its shards. [POLLER_LEASE]",
+        ),
         click.option("--profile", help="Pace of all waits: default or test. [POLLER_PROFILE]"),
         click.option(
             "--drain-timeout",
@@ -83,7 +90,7 @@ def run(
     Prints `ready mappings=N` once every enabled mapping polls. A first SIGTERM or SIGINT drains, a second one
     ends at once.
     """
-    settings = _settings(flags)
+    settings = settings_of(flags)
     if not files and settings.api is None:
         refuse("no mapping file is given and the API is off: there is nothing to poll")
     answers = read_answers(values, parameters)
@@ -92,7 +99,7 @@ def run(
     from poller.worker import Worker, run_until_signalled  # noqa: PLC0415  # heavy
 
     worker = Worker(mapping_set, settings, on_ready=_say_ready, paths=files, answers=answers)
-    sys.exit(_run(run_until_signalled, worker))
+    sys.exit(run_to_end(run_until_signalled, worker))
 
 
 @main.command()
@@ -104,12 +111,14 @@ def validate(files: tuple[str, ...], values: tuple[str, ...], parameters: str | 
     from poller.settings import handler_environment  # noqa: PLC0415  # heavy
     from poller.targets import check_functions  # noqa: PLC0415
 
-    _run(check_functions, mapping_set.functions.values(), handler_environment())
+    run_to_end(check_functions, mapping_set.functions.values(), handler_environment())
     click.echo(f"valid mappings={len(mapping_set.mappings)} functions={len(mapping_set.functions)}")
 
 
 main.add_command(import_mappings)
 main.add_command(export_mappings)
+main.add_command(print_policy)
+main.add_command(state)
 
 
 @main.command()
@@ -124,11 +133,11 @@ def demo(*, plain: bool, **flags: str | bool | None) -> None:
     what producers write to sample handlers. It ends by itself within 90 seconds: with exit code 0 if every
     record that was produced was seen by its function. State, pace, drain and ports are the demo's own.
     """
-    settings = _settings(flags, defaults={"log_format": "console", "log_level": "warning"})
+    settings = settings_of(flags, defaults={"log_format": "console", "log_level": "warning"})
 
     from poller.demo.show import run_demo  # noqa: PLC0415  # heavy
 
-    sys.exit(_run(run_demo, settings, plain))
+    sys.exit(run_to_end(run_demo, settings, plain))
 
 
 @main.command()
@@ -154,7 +163,7 @@ def invoke(*, kind: str | None, api_token_file: str | None, **asked: Any) -> Non
       3  the API refused the request
       4  no answer
     """
-    settings = _settings({"api_token_file": api_token_file})
+    settings = settings_of({"api_token_file": api_token_file})
 
     from poller.errors import StartError  # noqa: PLC0415  # heavy
     from poller.invoking.command import Ask  # noqa: PLC0415
@@ -165,46 +174,6 @@ def invoke(*, kind: str | None, api_token_file: str | None, **asked: Any) -> Non
         sys.exit(ask_poller(ask, settings))
     except StartError as error:
         refuse(str(error))
-
-
-def _settings(flags: dict[str, str | bool | None], defaults: dict[str, str] | None = None) -> "Settings":
-    from poller.errors import StartError  # noqa: PLC0415  # heavy
-    from poller.logs import configure  # noqa: PLC0415
-    from poller.settings import read_settings  # noqa: PLC0415
-
-    try:
-        given = {name: _flag_text(flag) for name, flag in flags.items()}
-        settings = read_settings(given, defaults=defaults)
-    except StartError as error:
-        refuse(str(error))
-    configure(settings.log_format, settings.log_level)
-    return settings
-
-
-def _flag_text(flag: str | bool | None) -> str | None:  # noqa: FBT001 - what click gives
-    """Return what a flag says, as the environment would say it; None where it is not given."""
-    if isinstance(flag, bool):
-        return "true" if flag else None
-    return flag
-
-
-def _run(main_task: Any, *arguments: Any) -> Any:
-    """Run an async function; what does not allow a start ends the process with exit code 2."""
-    import anyio  # noqa: PLC0415  # heavy
-
-    from poller.errors import StartError, StateRefused  # noqa: PLC0415
-
-    try:
-        return anyio.run(main_task, *arguments, backend_options={"use_uvloop": sys.platform != "win32"})
-    except* (StartError, StateRefused) as group:
-        refuse(*(str(error) for error in _leaves(group)))
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    leaves: list[BaseException] = []
-    for error in group.exceptions:
-        leaves += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return leaves
 
 
 def _say_ready(mappings: int) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from poller.arguments import read_answers, read_mapping_set, refuse, takes_files
+from poller.starting import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +57,34 @@ def export_mappings(
         click.echo(as_json(*inputs.values()))
     else:
         click.echo(as_json(list(inputs.values())))
+
+
+@click.command("policy")
+@takes_files()
+@click.option("--state", help="The table of a fleet: dynamodb://table. [POLLER_STATE]")
+def print_policy(
+    files: tuple[str, ...], values: tuple[str, ...], parameters: str | None, state: str | None
+) -> None:
+    """Print the IAM policy with the least that polling these mappings takes.
+
+    A key of AWS KMS, where one encrypts a source, a destination or the table, needs kms:Decrypt (and
+    kms:GenerateDataKey to send to a destination) on top: which key that is, the files do not say.
+    """
+    mapping_set = read_mapping_set(files, read_answers(values, parameters))
+    settings = settings_of({"state": state})
+
+    import orjson  # noqa: PLC0415  # heavy
+
+    from poller.core.policy import StateTable, policy  # noqa: PLC0415
+    from poller.table_address import TableAddress  # noqa: PLC0415
+
+    table = None
+    if settings.state.startswith("dynamodb://"):
+        address = TableAddress.parse(settings.state)
+        region = address.region or settings.region or "*"
+        table = StateTable(name=address.table, namespace=address.namespace, region=region)
+    document = policy(mapping_set.mappings, mapping_set.functions, table)
+    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
 
 
 def _write(directory: Path, texts: "Mapping[str, str]") -> None:

@@ -17,7 +17,8 @@
     ├── StateError                  the state store
     │   ├── StateUnavailable        passing: hold the lane, try again
     │   ├── StateRefused            the store cannot be used as it is: the start fails
-    │   └── LeaseLost               somebody else owns the shard now: stop without writing
+    │   ├── LeaseLost               somebody else owns the shard now: stop without writing
+    │   └── MembershipLost          the fleet took this worker for dead: all its leases are lost, join anew
     └── StartError                  configuration or environment: nothing starts, exit code 2
 
 A failed function is no error here: see `core.outcomes`.
@@ -94,6 +95,10 @@ class StateRefused(StateError):
 
 class LeaseLost(StateError):
     """The lease was taken by another worker; nothing may be written under it any more."""
+
+
+class MembershipLost(StateError):
+    """The fleet took this worker for dead, or its row was removed: nothing it held is its own any more."""
 
 
 class StartError(PollerError):

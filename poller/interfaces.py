@@ -10,6 +10,7 @@ from typing import Protocol
 from poller.core.documents import Document
 from poller.core.leasing import Lease
 from poller.core.log_tail import LogTail
+from poller.core.members import Member
 from poller.core.outcomes import Outcome
 from poller.core.records import Page, Position, Record, Shard, Topology
 from poller.core.timewindow import WindowState
@@ -128,6 +129,10 @@ class LeaseStore(Protocol):
     Reads and writes may raise StateUnavailable; what was not answered may have been written.
     """
 
+    async def mappings(self) -> Sequence[str]:
+        """UUIDs of all mappings that have leases, for whoever looks at the whole."""
+        ...
+
     async def list(self, mapping: str) -> Sequence[Lease]:
         """All leases of a mapping, in the order of their shard ids."""
         ...
@@ -144,8 +149,12 @@ class LeaseStore(Protocol):
         """Become the owner of a lease seen at this epoch and counter."""
         ...
 
-    async def renew(self, lease: Lease) -> Lease:
-        """Show that the owner lives."""
+    async def request(self, lease: Lease, claimant: str) -> None:
+        """Ask the owner of a lease seen at this epoch and counter to give it up."""
+        ...
+
+    async def decline(self, lease: Lease) -> None:
+        """Keep a lease that somebody asked for."""
         ...
 
     async def checkpoint(self, lease: Lease, position: Position, window: WindowState | None = None) -> Lease:
@@ -156,7 +165,7 @@ class LeaseStore(Protocol):
         ...
 
     async def release(self, lease: Lease) -> None:
-        """Give a lease up so that another may take it at once."""
+        """Give a lease up, for its claimant if there is one, so that another may take it at once."""
         ...
 
     async def delete(self, leases: Sequence[Lease]) -> None:
@@ -165,4 +174,40 @@ class LeaseStore(Protocol):
 
     async def close(self) -> None:
         """Finish what was begun and let go of the store."""
+        ...
+
+
+class MemberStore(Protocol):
+    """The workers of a fleet. Only a store that several workers share has one.
+
+    Every method may raise StateUnavailable; what was not answered may have been written.
+    """
+
+    @property
+    def revision(self) -> int:
+        """Of the mappings, as last read here: grows with each change of one, by whichever worker."""
+        ...
+
+    async def members(self) -> Sequence[Member]:
+        """All members as they are now, also the dead. Raises StateRefused where the store was replaced."""
+        ...
+
+    async def join(self, member: Member) -> None:
+        """Add a member; one that exists is left as it is."""
+        ...
+
+    async def beat(self, member: Member) -> None:
+        """Show that a worker lives, and whether it leaves. Raises MembershipLost."""
+        ...
+
+    async def bury(self, member: Member) -> None:
+        """Declare a member dead if its counter still stands where it was seen."""
+        ...
+
+    async def leave(self, member: Member) -> None:
+        """Say of oneself that one is no more: all leases still held are free."""
+        ...
+
+    async def forget(self, member: Member) -> None:
+        """Remove a dead member."""
         ...

@@ -18,6 +18,8 @@ from poller.surroundings import Surroundings
 from poller.telemetry import Meter
 from poller.waiting import Signal
 
+LOOK_S = 0.2  # between looks whether a worker that was not heard of may go on
+
 Resolve = Callable[[Sequence[Record], Sequence[Record], Discard | None], Awaitable[None]]
 """Called with records done, records left to the source, and what was given up."""
 
@@ -36,6 +38,8 @@ class LaneParts:
     changed: Signal
     """Set when the lane may have become hungry."""
     gate: Gate
+    may_act: Callable[[], bool]
+    """Whether this worker may act for the shard now. Asked right before each delivery."""
     prefetch: bool
     """Whether records are gathered for the next batch while one is being invoked."""
 
@@ -124,11 +128,17 @@ class Lane:
             if work and work[0].refusals and self._hurried:
                 self.halt()
             if work:
-                await self._parts.surroundings.drain.sleep(delay_s)
+                await self._rest(delay_s)
         self._interrupted += [record for part in work for record in part.records]
         self._busy = False
         self._batcher.restart_window(self._monotonic())
         self._parts.changed.set()
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, unless the lane is to stop."""
+        until = self._monotonic() + seconds
+        while not self._stopping and (left_s := until - self._monotonic()) > 0:
+            await self._offered.wait(left_s)
 
     async def _deliver(self, work: deque[Batch]) -> float:
         """Deliver the first batch of `work` once, and put what is to be retried in front of the rest."""
@@ -143,7 +153,7 @@ class Lane:
     async def _deliver_once(self, work: deque[Batch]) -> float:
         parts = self._parts
         batch = await self._admit(parts.windows.next(work))
-        if batch is None:
+        if batch is None or not await self._may_act(batch):
             return 0.0
         outcome = await self._invoke(batch)
         verdict = parts.policy.judge(batch, outcome, self._now())
@@ -166,6 +176,14 @@ class Lane:
                 return None
             admission = parts.policy.admit(admission.deliver, self._now())
         return admission.deliver
+
+    async def _may_act(self, batch: Batch) -> bool:
+        """Wait while this worker is not heard of: by then another may have taken the shard."""
+        while not self._stopping and not self._parts.may_act():
+            await self._offered.wait(LOOK_S)
+        if self._stopping:
+            self._interrupted += batch.records
+        return not self._stopping
 
     async def _invoke(self, batch: Batch) -> Outcome:
         parts = self._parts

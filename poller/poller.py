@@ -1,7 +1,6 @@
 """Reads one shard or queue: receive, filter, split to lanes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import anyio
 
@@ -10,35 +9,16 @@ from poller.core.pacing import next_page_bytes
 from poller.core.records import Page, Position, PositionKind, Record, Shard, without_repeats
 from poller.core.recovery import react
 from poller.core.timewindow import WindowState
-from poller.discarder import Discarder, OnFailure
+from poller.discarder import Discarder
 from poller.errors import LeaseLost, SourceError
-from poller.gates import Gate
-from poller.interfaces import Reader, Source, Target
+from poller.interfaces import Reader
 from poller.lane import Lane, LaneParts
-from poller.rules import Rules
+from poller.poller_parts import PollerParts
 from poller.settler import Save, Settler, SettlerParts
-from poller.surroundings import Surroundings
-from poller.telemetry import Meter
-from poller.watch import MEMORY, Watch
+from poller.watch import MEMORY
 
 RELEASE_LIMIT_S = 5.0
 TRIMS_TO_BELIEVE = 3  # in a row, each at a fresh horizon, before a closed shard is taken for empty
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PollerParts:
-    """What a poller works with; all pollers of a mapping share them."""
-
-    mapping: str
-    """UUID of the mapping."""
-    source: Source
-    target: Target
-    rules: Rules
-    gate: Gate
-    on_failure: OnFailure | None
-    watch: Watch
-    surroundings: Surroundings
-    meter: Meter
 
 
 class Poller:
@@ -53,6 +33,7 @@ class Poller:
         save: Save,
         on_open: Callable[[], None],
         window: WindowState | None = None,
+        may_act: Callable[[], bool] = lambda: True,
     ) -> None:
         self._parts = parts
         self._shard = shard
@@ -81,14 +62,16 @@ class Poller:
                     patience=parts.rules.patience,
                 ),
                 save=save,
+                on_lost=self.evict,
                 windows=self._windows,
                 backoff=parts.rules.patience.passing,
             )
         )
         self._changed = self._drain.signal()
-        self._lanes = self._make_lanes()
+        self._stopped = self._drain.signal()
+        self._lanes = self._make_lanes(may_act)
 
-    def _make_lanes(self) -> Sequence[Lane]:
+    def _make_lanes(self, may_act: Callable[[], bool]) -> Sequence[Lane]:
         parts, rules = self._parts, self._parts.rules
         lane_parts = LaneParts(
             target=parts.target,
@@ -100,6 +83,7 @@ class Poller:
             resolve=self._settler.resolve,
             changed=self._changed,
             gate=parts.gate,
+            may_act=may_act,
             prefetch=rules.prefetch,
         )
         return [Lane(self._windows.batcher(rules.batch_limits), lane_parts) for _ in range(rules.lanes)]
@@ -120,8 +104,15 @@ class Poller:
                 lane.hurry()
         self._wake()
 
+    def hand_over(self) -> None:
+        """Finish and checkpoint what runs, begin nothing, then end: another worker goes on from there."""
+        self._retired = True
+        for lane in self._lanes:
+            lane.halt()
+        self._wake()
+
     def evict(self) -> None:
-        """Stop without finishing: the shard belongs to a stream that is no more."""
+        """Stop and save nothing: the shard belongs to another worker, or to a stream that is no more."""
         self._evicted = True
         for lane in self._lanes:
             lane.halt()
@@ -139,6 +130,7 @@ class Poller:
     def _wake(self) -> None:
         """Whatever reading waits for, look again."""
         self._changed.set()
+        self._stopped.set()
         self._parts.surroundings.budget.wake()
 
     async def run(self) -> bool:
@@ -161,8 +153,9 @@ class Poller:
                 for lane in self._lanes:
                     lane.close()
             self._refuse_if_evicted()
-            if ended and not self._drain.requested:
+            if ended and not self._stopping:
                 await self._settler.end_shard()
+                self._refuse_if_evicted()
                 return True
             return False
         finally:
@@ -198,13 +191,12 @@ class Poller:
             await self._take_in(page)
             if page.end_of_shard:
                 return True
-            await self._drain.sleep(self._parts.rules.pace.pause(page, elapsed_s))
-        self._refuse_if_evicted()
+            await self._rest(self._parts.rules.pace.pause(page, elapsed_s))
         return False
 
     def _refuse_if_evicted(self) -> None:
         if self._evicted:
-            raise LeaseLost(f"shard {self._shard.id} belongs to another stream now")
+            raise LeaseLost(f"shard {self._shard.id} belongs to another worker or stream now")
 
     async def _receive(self) -> tuple[Page, float]:
         """Open if need be, wait until a lane wants records, read; the page and how long the read took."""
@@ -312,4 +304,9 @@ class Poller:
             if self._trimmed_in_a_row == 1:
                 self._parts.meter.trimmed(self._shard.id, self._read_to)
             self._read_to = Position.trim_horizon()
-        await self._drain.sleep(reaction.delay_s)
+        await self._rest(reaction.delay_s)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, unless it is to stop."""
+        if not self._stopping:
+            await self._stopped.wait(seconds)

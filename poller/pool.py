@@ -6,11 +6,14 @@ import anyio
 from anyio.abc import TaskGroup
 
 from poller.core.records import Position, Shard, Topology
-from poller.core.scaling import Load, QueueScaler
+from poller.core.scaling import Load, QueueScaler, ScalingRules
+from poller.core.sharing import shared
 from poller.core.timewindow import WindowState
 from poller.counts import Counts
 from poller.errors import SourceError
-from poller.poller import Poller, PollerParts
+from poller.fleet import Fleet
+from poller.poller import Poller
+from poller.poller_parts import PollerParts
 
 Work = Callable[[], Coroutine[None, None, None]]
 Supervise = Callable[[str, Work], Coroutine[None, None, None]]
@@ -27,14 +30,19 @@ class QueuePool:
         self,
         parts: PollerParts,
         *,
-        scaler: QueueScaler,
+        rules: ScalingRules,
+        fleet: Fleet,
+        capped: bool,
         sample_s: float,
         refresh_s: float,
         on_open: Callable[[], None],
         supervise: Supervise,
     ) -> None:
         self._parts = parts
-        self._scaler = scaler
+        self._rules = rules
+        self._fleet = fleet
+        self._capped = capped
+        self._scaler = QueueScaler(self._share())
         self._sample_s = sample_s
         self._refresh_s = refresh_s
         self._on_open = on_open
@@ -42,6 +50,11 @@ class QueuePool:
         self._running: list[_Slot] = []
         self._retired = False
         self._changed = parts.surroundings.drain.signal()
+        fleet.wake(self._changed)
+
+    def _share(self) -> ScalingRules:
+        """What of the mapping's concurrency is this worker's."""
+        return shared(self._rules, self._fleet.part(capped=self._capped), capped=self._capped)
 
     def retire(self) -> None:
         """Receive no more, deliver what is there, then end.
@@ -90,7 +103,10 @@ class QueuePool:
         """
         if self._parts.surroundings.drain.requested or self._retired:
             return
+        self._scaler.limit(self._share())
         wanted = self._scaler.wanted
+        if self._has_no_part():
+            self._on_open()
         for _ in range(wanted - len(self._running)):
             slot = _Slot(self._poller(queue))
             self._running.append(slot)
@@ -98,6 +114,11 @@ class QueuePool:
         working = [slot for slot in self._running if not slot.retiring]
         for slot in sorted(working, key=lambda slot: slot.poller.busy)[: max(len(working) - wanted, 0)]:
             slot.retire()
+
+    def _has_no_part(self) -> bool:
+        """Whether the others use all there is: then this worker has nothing to open."""
+        part = self._fleet.part(capped=self._capped)
+        return not part.nothing and self._scaler.wanted == 0
 
     async def _run(self, slot: "_Slot", queue: Shard) -> None:
         async def poll() -> None:

@@ -12,14 +12,15 @@ from poller.core.discards import Discard
 from poller.core.documents import Document, failure_document
 from poller.core.records import Topology
 from poller.core.recovery import react
-from poller.core.scaling import QueueScaler, scaling_rules
+from poller.core.scaling import scaling_rules
 from poller.discarder import OnFailure
 from poller.errors import SourceError
+from poller.fleet import Fleet
 from poller.gates import GroupGate, OpenGate
 from poller.interfaces import Destination, LeaseStore, Source, Target
 from poller.leaseholder import Leaseholder
 from poller.metering import MeteredSource
-from poller.poller import PollerParts
+from poller.poller_parts import PollerParts
 from poller.pool import QueuePool, Work
 from poller.rules import Tempo, rules_for, starting_position
 from poller.shards import ShardSet
@@ -40,8 +41,8 @@ class RunnerParts:
     destination: Destination | None = None
     """On-failure destination, where the mapping has one."""
     leases: LeaseStore
-    owner: str
-    """Identity of this worker, fresh for each process."""
+    fleet: Fleet
+    """The workers that share the leases."""
     tempo: Tempo
     surroundings: Surroundings
     latest_at: float | None = None
@@ -108,7 +109,10 @@ class Runner:
         if self.mapping.event_source.kind is SourceKind.SQS:
             self._pool = QueuePool(
                 poller_parts,
-                scaler=QueueScaler(scaling_rules(self.mapping)),
+                rules=scaling_rules(self.mapping),
+                fleet=parts.fleet,
+                capped=self.mapping.maximum_concurrency is not None
+                or self.mapping.maximum_pollers is not None,
                 sample_s=parts.tempo.load_sample_s,
                 refresh_s=parts.tempo.discovery_s,
                 on_open=self._opened,
@@ -118,7 +122,8 @@ class Runner:
             return
         shards = ShardSet(
             poller_parts,
-            leases=Leaseholder(parts.leases, mapping=self.mapping.uuid, owner=parts.owner),
+            leases=Leaseholder(parts.leases, mapping=self.mapping.uuid, fleet=parts.fleet),
+            fleet=parts.fleet,
             starting=starting_position(self.mapping, self._now(topology)),
             discovery_s=parts.tempo.discovery_s,
             on_open=self._opened,

@@ -9,7 +9,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from mappings.addresses import Address
+from poller.core.tenure import LEASE_S
 from poller.errors import StartError
+from poller.table_address import TableAddress
 
 
 class Profile(StrEnum):
@@ -33,8 +35,15 @@ class Settings:
     """What a worker is told from outside; flags win over the environment, the environment over defaults."""
 
     state: str
-    """POLLER_STATE. Where checkpoints live: `sqlite:///path` or `memory://`. Default: a SQLite file in the
-    user's state directory, because a position that is lost is a stream that is read twice or not at all."""
+    """POLLER_STATE. Where checkpoints live: `sqlite:///path`, `memory://`, or `dynamodb://table` for a fleet
+    that shares it, with `?namespace=` for one of several fleets. Default: a SQLite file in the user's state
+    directory, because a position that is lost is a stream that is read twice or not at all."""
+    lease_s: float = LEASE_S
+    """POLLER_LEASE, seconds. How long a worker of a fleet that is not heard of keeps its shards; a crash is
+    taken over within one and a half times that. Default: 10 s, as KCL's failover time."""
+    region: str | None = None
+    """AWS_REGION. Where the table of `POLLER_STATE` is; a mapping's region is that of its ARN. Default: by
+    AWS's own chain."""
     profile: Profile = Profile.DEFAULT
     """POLLER_PROFILE. `default` or `test`."""
     drain_timeout_s: float | None = None
@@ -84,6 +93,8 @@ class Settings:
 
 _VARIABLES = {
     "state": "POLLER_STATE",
+    "lease_s": "POLLER_LEASE",
+    "region": "AWS_REGION",
     "profile": "POLLER_PROFILE",
     "drain_timeout_s": "POLLER_DRAIN_TIMEOUT",
     "byte_budget": "POLLER_BYTE_BUDGET",
@@ -103,6 +114,10 @@ _VARIABLES = {
     "log_format": "LOG_FORMAT",
     "log_level": "LOG_LEVEL",
 }
+# Kubernetes sets these for a Service named `poller`; they are no settings.
+_SERVICE_LINKS = re.compile(r"POLLER_(SERVICE_(HOST|PORT\w*)|PORT\w*)")
+# Below, a heartbeat may take longer than the time between two; above, a crash stops its shards for minutes.
+LEASE_RANGE_S = (1.0, 300.0)
 # Kubernetes sets these for a Service whose name begins with `poller`; they are no settings.
 _SERVICE_LINKS = re.compile(
     r"POLLER_(\w+_)?(SERVICE_HOST=|SERVICE_PORT(_\w+)?=|PORT=(tcp|udp|sctp)://|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?=).*",
@@ -185,9 +200,30 @@ def _refuse_contradictions(origins: Mapping[str, str], values: Mapping[str, obje
 
 
 def _read_state(origin: str, text: str) -> str:
+    if text.startswith("dynamodb://"):
+        try:
+            TableAddress.parse(text)
+        except ValueError as error:
+            raise StartError(f"{origin}: {text!r}: {error}") from error
+        return text
     if text == "memory://" or re.fullmatch(r"sqlite:///.+", text):
         return text
-    raise StartError(f"{origin}: {text!r} is neither sqlite:///path nor memory://")
+    raise StartError(f"{origin}: {text!r} is none of sqlite:///path, dynamodb://table and memory://")
+
+
+def _read_lease(origin: str, text: str) -> float:
+    seconds = _read_seconds(origin, text)
+    if not LEASE_RANGE_S[0] <= seconds <= LEASE_RANGE_S[1]:
+        raise StartError(
+            f"{origin}: {text!r} is not from {LEASE_RANGE_S[0]:g} to {LEASE_RANGE_S[1]:g} seconds"
+        )
+    return seconds
+
+
+def _read_region(origin: str, text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9-]+", text):
+        raise StartError(f"{origin}: {text!r} is no region")
+    return text
 
 
 def _read_profile(origin: str, text: str) -> Profile:
@@ -264,6 +300,8 @@ def _one_of(origin: str, text: str, choices: list[str] | tuple[str, ...]) -> str
 
 _READERS = {
     "state": _read_state,
+    "lease_s": _read_lease,
+    "region": _read_region,
     "profile": _read_profile,
     "drain_timeout_s": _read_seconds,
     "byte_budget": _read_bytes,

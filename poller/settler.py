@@ -12,7 +12,7 @@ from poller.core.records import Position, Record, total_size
 from poller.core.timewindow import WindowState
 from poller.core.windows import Windows
 from poller.discarder import Discarder
-from poller.errors import SourceError, StateUnavailable
+from poller.errors import LeaseLost, SourceError, StateUnavailable
 from poller.interfaces import Reader, Unsettled
 from poller.surroundings import Surroundings
 from poller.telemetry import Meter
@@ -33,6 +33,8 @@ class SettlerParts:
     meter: Meter
     discarder: Discarder
     save: Save
+    on_lost: Callable[[], None]
+    """Called when another worker has the shard: nothing is saved any more."""
     windows: Windows
     backoff: Backoff
     """Between tries of a delete or a checkpoint that failed."""
@@ -48,6 +50,7 @@ class Settler:
         self._frontier = Frontier()
         self._held_bytes = 0
         self._saving = anyio.Lock()
+        self._lost = False
 
     @property
     def held_bytes(self) -> int:
@@ -158,15 +161,21 @@ class Settler:
                 await self._checkpoint(None)
 
     async def _checkpoint(self, position: Position | None) -> None:
-        """Make a checkpoint durable; the lane goes no further without it."""
+        """Make a checkpoint durable; the lane goes no further without it.
+
+        Once the shard is lost what runs is left to end, and what it finished is forgotten.
+        """
         failures = 0
-        while True:
+        while not self._lost:
             try:
                 await self._parts.save(position, self._parts.windows.stored)
             except StateUnavailable as error:
                 failures += 1
                 self._parts.meter.checkpoint_failed(self._parts.shard, error)
                 await anyio.sleep(self._parts.backoff.delay(failures))
+            except LeaseLost:
+                self._lost = True
+                self._parts.on_lost()
             else:
                 self._parts.meter.checkpointed()
                 self._parts.windows.saved()

@@ -1,17 +1,19 @@
-"""The shards of one stream: discovers them, reads each once its parents are finished."""
+"""The shards of one stream: discovers them, reads those that are this worker's, parents before children."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Sequence
 
 import anyio
 from anyio.abc import TaskGroup
 
-from poller.core.lineage import Absences, covers_the_stream, plan
+from poller.core.leasing import Lease
+from poller.core.lineage import Absences, KnownShard, Plan, covers_the_stream, plan
 from poller.core.records import Position, Shard, Topology
 from poller.errors import LeaseLost, SourceError, StateUnavailable
-from poller.leaseholder import HeldLease, Leaseholder
-from poller.poller import Poller, PollerParts
+from poller.fleet import Fleet
+from poller.leaseholder import Leaseholder
+from poller.poller_parts import PollerParts
 from poller.pool import Supervise
+from poller.readings import Reading, Readings
 from poller.telemetry import Log
 from poller.waiting import Signal
 
@@ -19,13 +21,14 @@ CONFIRM_S = 1.0  # between listings while one has to be confirmed
 
 
 class ShardSet:
-    """Reads all shards of a stream, each in one poller, parents before children."""
+    """Reads shards of a stream, each in one poller, parents before children, whoever reads the others."""
 
     def __init__(
         self,
         parts: PollerParts,
         *,
         leases: Leaseholder,
+        fleet: Fleet,
         starting: Position,
         discovery_s: float,
         on_open: Callable[[], None],
@@ -33,39 +36,58 @@ class ShardSet:
     ) -> None:
         self._parts = parts
         self._leases = leases
+        self._fleet = fleet
         self._starting = starting
         self._discovery_s = discovery_s
         self._on_open = on_open
         self._supervise = supervise
         self._absences = Absences()
-        self._reading: set[str] = set()
-        self._pollers: dict[str, Poller] = {}
-        self._vanished: Sequence[str] = ()
-        self._unopened: set[str] = set()
-        self._starts: dict[str, Position] = {}
-        self._ended: Signal = parts.surroundings.drain.signal()
+        self._gone: frozenset[str] = frozenset()
+        self._listed: dict[str, Shard] = {}
+        self._incarnation = ""
+        self._begun: str | None = None
+        """The incarnation whose leases were seen: if they are gone later, somebody removed them."""
+        self._listed_at = 0.0
+        self._list_soon = False
+        self._changed: Signal = parts.surroundings.drain.signal()
+        self._readings = Readings(parts, leases, changed=self._changed, on_all_open=self._tell_when_all_open)
+        fleet.wake(self._changed)
 
     async def run(self, topology: Topology) -> None:
         """Read until draining begins; look for shards at each shard's end and now and then."""
         drain = self._parts.surroundings.drain
-        async with anyio.create_task_group() as pollers:
-            listed: Topology | None = topology
-            while not drain.requested:
-                if listed is not None:
-                    await self._start_readable(listed, pollers)
-                await self._ended.wait(CONFIRM_S if self._absences.unsure else self._discovery_s)
-                listed = None if drain.requested else await self._discover()
+        try:
+            async with anyio.create_task_group() as pollers:
+                await self._follow(topology, pollers)
+                while not drain.requested:
+                    await self._wait()
+                    self._readings.evict_strangers(self._fleet.me)
+                    if not drain.requested:
+                        await self._go_on(pollers)
+        finally:
+            self._fleet.forget(self._parts.mapping)
 
-    async def _start_readable(self, listed: Topology, pollers: TaskGroup) -> None:
-        readable = await self._follow(listed)
-        if readable is None:
-            return
-        for shard in readable:
-            read = partial(self._read, shard, incarnation=listed.incarnation)
-            pollers.start_soon(self._supervise, shard.id, read)
-        self._tell_when_all_open()
+    async def _wait(self) -> None:
+        look_s = self._fleet.look_s
+        due_s = self._listing_due_s()
+        await self._changed.wait(due_s if look_s is None else min(due_s, look_s))
+
+    async def _go_on(self, pollers: TaskGroup) -> None:
+        """List the stream where that is due; else look whether leases have changed hands."""
+        if self._fleet.look_s is not None and self._listing_due_s() > 0:
+            await self._look(pollers)
+        elif (topology := await self._discover()) is not None:
+            await self._follow(topology, pollers)
+
+    def _listing_due_s(self) -> float:
+        if self._readings.ended:
+            return 0.0
+        soon = self._list_soon or self._absences.unsure
+        return self._listed_at + (CONFIRM_S if soon else self._discovery_s) - self._now()
 
     async def _discover(self) -> Topology | None:
+        self._readings.ended = self._list_soon = False
+        self._listed_at = self._now()
         try:
             topology = await self._parts.source.discover()
         except SourceError as error:
@@ -77,91 +99,139 @@ class ShardSet:
             self._parts.meter.problem("PROBLEM: the shards that are listed do not cover the stream")
         return topology
 
-    async def _follow(self, topology: Topology) -> Sequence[Shard] | None:
-        """Make what is found durable; the shards to start now, or None if nothing could be written."""
+    # ----- what is listed
+
+    async def _follow(self, topology: Topology, pollers: TaskGroup) -> None:
+        """Make what is found durable, then read what is this worker's."""
+        self._listed_at = self._now()
         try:
-            known = await self._leases.known()
-            found = plan(topology, known, self._starting, self._absences.note(topology, known))
-            if found.forget:
-                self._parts.meter.say(Log.STREAM_RECREATED, shards=len(found.forget))
-                self._evict(found.forget)
-                await self._leases.forget(found.forget)
-            await self._leases.add(found.create, incarnation=topology.incarnation)
-            await self._leases.forget(found.settled)
+            leases = await self._leases.list()
+            known = [_known(lease) for lease in leases]
+            gone = self._absences.note(topology, known)
+            found = plan(topology, known, self._start(topology.incarnation, known), gone)
+            if found.forget and not await self._is_later(topology):
+                return
+            leases = await self._write(found, leases, topology)
         except StateUnavailable as error:
             self._parts.meter.checkpoint_failed("", error)
-            return None
-        self._starts.update({shard.id: start for shard, start in found.create})
+            return
+        self._gone = gone
+        self._begun = topology.incarnation
+        self._incarnation = topology.incarnation
+        self._listed = {shard.id: shard for shard in topology.shards}
         self._parts.meter.listed(waiting=found.waiting, ended=found.ended)
-        self._vanished = found.vanished
-        for shard_id in found.vanished:
-            if shard_id in self._pollers:
-                self._pollers[shard_id].vanish()
-        listed = {shard.id: shard for shard in topology.shards}
-        for shard_id, poller in self._pollers.items():
-            if shard_id in listed and listed[shard_id].closed:
-                poller.close()
-        fresh = [shard_id for shard_id in found.readable if shard_id not in self._reading]
-        self._reading.update(fresh)
-        self._unopened.update(fresh)
-        return [listed.get(shard_id, Shard(id=shard_id)) for shard_id in fresh]
+        self._readings.notice(found.vanished, [shard.id for shard in topology.shards if shard.closed])
+        starts = {shard.id: start for shard, start in found.create}
+        await self._share(leases, found.readable, pollers, starts)
 
-    def _evict(self, shards: Sequence[str]) -> None:
-        """Stop reading a stream that is no more; shards of the new one may have the same names."""
-        self._reading.difference_update(shards)
-        for shard_id in shards:
-            if shard_id in self._pollers:
-                self._pollers.pop(shard_id).evict()
+    def _start(self, incarnation: str, known: Sequence[KnownShard]) -> Position:
+        """Where shards of a first listing start; never at LATEST twice: what came meanwhile would be lost."""
+        again = self._begun == incarnation and not known
+        return Position.trim_horizon() if again else self._starting
 
-    async def _read(self, shard: Shard, *, incarnation: str) -> None:
+    async def _is_later(self, topology: Topology) -> bool:
+        """Whether the leases of another stream are of an earlier one.
+
+        They are, if the stream is still the one that was listed before the leases were read. Alone, nobody
+        else can have seen a later one.
+        """
+        if self._fleet.look_s is None:
+            return True
+        again = await self._discover()
+        self._list_soon = again is None or again.incarnation != topology.incarnation
+        return not self._list_soon
+
+    async def _write(self, found: Plan, leases: Sequence[Lease], topology: Topology) -> Sequence[Lease]:
+        """The leases there are then."""
+        by_shard = {lease.shard: lease for lease in leases}
+        self._readings.evict_others(topology.incarnation)
+        if found.forget:
+            self._parts.meter.say(Log.STREAM_RECREATED, shards=len(found.forget))
+            await self._leases.forget([by_shard[shard] for shard in found.forget])
+        removed = self._readings.without_lease(by_shard)
+        if removed and self._fleet.look_s is not None:
+            await self._leases.restore(removed)
+        added = await self._leases.add(found.create, incarnation=topology.incarnation)
+        await self._leases.forget([by_shard[shard] for shard in found.settled])
+        kept = [lease for lease in leases if lease.incarnation == topology.incarnation]
+        return [*kept, *added]
+
+    # ----- who reads it
+
+    async def _look(self, pollers: TaskGroup) -> None:
+        """See what others did: parents they finished, leases they gave up or ask for."""
         try:
-            lease = await self._leases.take(shard.id, incarnation=incarnation)
-            ended = await self._poll(shard, lease)
-        except* LeaseLost:
-            self._parts.meter.shard_lost(shard.id)
-            ended = False
-        if ended:
-            self._parts.meter.shard_ended(shard.id)
-            self._ended.set()
-
-    async def _poll(self, shard: Shard, lease: HeldLease) -> bool:
-        # LATEST is asked of the source only once, when the shard was first seen; the lease holds its pin.
-        start = self._starts.pop(shard.id, lease.checkpoint)
-        self._parts.meter.shard_taken(shard.id, start)
-        if lease.checkpoint.ended:
-            return True  # it was written, and nobody heard so
-        poller = Poller(
-            self._parts,
-            shard=shard,
-            start=start,
-            save=lease.save,
-            window=lease.window,
-            on_open=lambda: self._opened(shard.id),
-        )
-        if shard.id in self._vanished:
-            poller.vanish()
-        self._pollers[shard.id] = poller
-        try:
-            ended = await poller.run()
-        finally:
-            if self._pollers.get(shard.id) is poller:
-                del self._pollers[shard.id]
-        await self._release(shard, lease)
-        return ended
-
-    async def _release(self, shard: Shard, lease: HeldLease) -> None:
-        """Give the lease up. What was finished is checkpointed: to fail here costs the next owner a wait."""
-        try:
-            await lease.release()
+            leases = await self._leases.list()
         except StateUnavailable as error:
-            self._parts.meter.checkpoint_failed(shard.id, error)
-        else:
-            self._parts.meter.shard_released(shard.id)
+            self._parts.meter.checkpoint_failed("", error)
+            return
+        by_shard = {lease.shard: lease for lease in leases}
+        strange = any(lease.incarnation != self._incarnation for lease in leases)
+        if strange or self._readings.without_lease(by_shard):
+            self._list_soon = True
+            return
+        known = [_known(lease) for lease in leases]
+        nothing_new = Topology(incarnation=self._incarnation, shards=())
+        readable = plan(nothing_new, known, self._starting, self._gone).readable
+        await self._share(leases, readable, pollers, {})
 
-    def _opened(self, shard: str) -> None:
-        self._unopened.discard(shard)
+    async def _share(
+        self,
+        leases: Sequence[Lease],
+        readable: Sequence[str],
+        pollers: TaskGroup,
+        starts: dict[str, Position],
+    ) -> None:
+        self._readings.evict_taken({lease.shard: lease for lease in leases})
+        wanted = set(readable)
+        allotment = self._fleet.allot(
+            self._parts.mapping,
+            [lease for lease in leases if lease.shard in wanted],
+            self._readings.shards,
+        )
+        for lease in allotment.take:
+            self._begin(lease, pollers, starts.get(lease.shard))
+        self._readings.hand_over([lease.shard for lease in allotment.give])
         self._tell_when_all_open()
+        for lease in allotment.request:
+            self._parts.meter.say(Log.LEASE_REQUESTED, shard=lease.shard, owner=lease.owner)
+            await self._say(self._leases.request, lease)
+        for lease in allotment.decline:
+            await self._say(self._leases.decline, lease)
+
+    def _begin(self, lease: Lease, pollers: TaskGroup, start: Position | None) -> None:
+        shard = self._listed.get(lease.shard, Shard(id=lease.shard))
+        reading = self._readings.begin(shard, incarnation=self._incarnation, start=start)
+        if reading is not None:
+            pollers.start_soon(self._read, reading)
+
+    async def _read(self, reading: Reading) -> None:
+        try:
+            await self._supervise(reading.shard.id, reading.run)
+        finally:
+            self._readings.end(reading)
+
+    async def _say(self, write: Callable[[Lease], Awaitable[None]], lease: Lease) -> None:
+        """Ask for a lease, or decline; who is too late sees so at the next look."""
+        try:
+            await write(lease)
+        except LeaseLost:
+            return
+        except StateUnavailable as error:
+            self._parts.meter.checkpoint_failed(lease.shard, error)
 
     def _tell_when_all_open(self) -> None:
-        if not self._unopened and not self._absences.unsure:
+        if self._readings.all_open and not self._absences.unsure:
             self._on_open()
+
+    def _now(self) -> float:
+        return self._parts.surroundings.clock.monotonic()
+
+
+def _known(lease: Lease) -> KnownShard:
+    return KnownShard(
+        id=lease.shard,
+        parents=lease.parents,
+        checkpoint=lease.checkpoint,
+        incarnation=lease.incarnation,
+    )

@@ -17,21 +17,33 @@ from mappings.stores.memory import MemoryMappingStore
 from mappings.stores.sqlite import SCHEMA as MAPPINGS
 from mappings.stores.sqlite import SqliteMappingStore
 from mappings.stores.sqlite_file import Schema, SqliteFile
+from poller.aws import Aws
 from poller.errors import StateRefused
 from poller.events.memory import MemoryEventQueue
+from poller.events.none import NoEventQueue
 from poller.events.queue import EventQueue, QueueLimits
 from poller.events.sqlite import INDEX as EVENTS_INDEX
 from poller.events.sqlite import SCHEMA as EVENTS
 from poller.events.sqlite import SqliteEventQueue
-from poller.interfaces import LeaseStore
+from poller.interfaces import LeaseStore, MemberStore
 from poller.leases.memory import MemoryLeaseStore
 from poller.leases.sqlite import SCHEMA as LEASES
 from poller.leases.sqlite import SqliteLeaseStore
+from poller.table import open_table
+from poller.table_address import TableAddress
 
 SCHEMA = Schema(
-    version=4,
+    version=5,
     statements=(LEASES, MAPPINGS, EVENTS, EVENTS_INDEX, EVENT_INVOKE_CONFIGS),
-    migrations={1: ("ALTER TABLE leases ADD COLUMN tumbling_window TEXT",), 2: (), 3: ()},
+    migrations={
+        1: ("ALTER TABLE leases ADD COLUMN tumbling_window TEXT",),
+        2: (),
+        3: (),
+        4: (
+            "ALTER TABLE leases ADD COLUMN claimant TEXT",
+            "ALTER TABLE leases ADD COLUMN written_at REAL",
+        ),
+    },
 )
 
 
@@ -43,15 +55,40 @@ class State:
     mappings: MappingStore
     events: EventQueue
     event_invoke_configs: EventInvokeConfigStore
+    members: MemberStore | None = None
+    """The workers that share these stores; None where there is only this one."""
 
 
 @asynccontextmanager
-async def open_state(url: str, queue_limits: QueueLimits | None = None) -> AsyncIterator[State]:
+async def open_state(
+    url: str,
+    queue_limits: QueueLimits | None = None,
+    *,
+    aws: Aws | None = None,
+    region: str | None = None,
+) -> AsyncIterator[State]:
     """Open what a `POLLER_STATE` names, and close it.
+
+    Args:
+        url: What it names.
+        queue_limits: What the queue of asynchronous events may hold.
+        aws: Whose clients a table is reached by.
+        region: Where a table is, unless its address says so.
 
     Raises:
         StateRefused: It cannot be used as it is.
     """
+    if url.startswith("dynamodb://"):
+        assert aws is not None
+        stores = await open_table(TableAddress.parse(url), aws, region)
+        yield State(
+            leases=stores.leases,
+            mappings=stores.mappings,
+            events=NoEventQueue(),
+            event_invoke_configs=stores.event_invoke_configs,
+            members=stores.members,
+        )
+        return
     if url == "memory://":
         yield State(
             leases=MemoryLeaseStore(),

@@ -16,6 +16,7 @@ from mappings.store import NO_RECORDS_PROCESSED, MappingStore, StoredMapping
 from poller.core.backoff import Backoff
 from poller.core.reconcile import Running, Settle, Start, Step, Stop, reconcile
 from poller.errors import PollerError, StateUnavailable
+from poller.fleet import Fleet
 from poller.interfaces import LeaseStore
 from poller.runner import Runner
 from poller.surroundings import Surroundings
@@ -47,6 +48,7 @@ class SupervisorParts:
 
     mappings: MappingStore
     leases: LeaseStore
+    fleet: Fleet
     workshop: Workshop
     surroundings: Surroundings
     drain_timeout_s: Callable[[], float]
@@ -71,6 +73,7 @@ class Supervisor:
         self._stored: Sequence[StoredMapping] = ()
         self._stale = True
         self._listed_at = float("-inf")
+        self._revision = -1
         self._told_ready = False
         self._awake = False
         self._woken = parts.surroundings.drain.signal()
@@ -128,15 +131,20 @@ class Supervisor:
 
     async def _look(self, group: TaskGroup) -> None:
         await self._refresh()
-        for step in self._steps():
+        steps = self._steps()
+        for step in steps:
             await self._do(step, group)
+        if not any(isinstance(step, Stop) for step in steps) and not self._stopping:
+            self._parts.fleet.applied(self._revision)
         await self._report()
         self._tell_when_ready()
 
     async def _refresh(self) -> None:
-        now = self._now()
-        if self._stale or now - self._listed_at >= self._parts.refresh_s:
+        now, revision = self._now(), self._parts.fleet.revision
+        due = now - self._listed_at >= self._parts.refresh_s
+        if self._stale or due or revision != self._revision:
             self._stale = False
+            self._revision = revision
             self._stored = await self._parts.mappings.list()
             self._listed_at = now
 
@@ -166,7 +174,14 @@ class Supervisor:
             case Settle():
                 await self._settle(step.stored)
 
+    @property
+    def _stopping(self) -> bool:
+        return any(slot.stopping for slot in self._slots.values())
+
     async def _settle(self, stored: StoredMapping) -> None:
+        """Bring a State to rest; not before every worker has taken up what it says."""
+        if stored.file is None and not self._parts.fleet.in_step:
+            return
         following = settled_state(stored.state, enabled=stored.mapping.enabled)
         try:
             if following is None:

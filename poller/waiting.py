@@ -43,14 +43,31 @@ def _wake(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
+class Signals:
+    """Signals that are set together, each for as long as somebody holds it."""
+
+    def __init__(self) -> None:
+        self._numbers = count()
+        # Ordered, so that the order of waking does not depend on memory addresses.
+        self._signals: weakref.WeakValueDictionary[int, Signal] = weakref.WeakValueDictionary()
+
+    def add(self, signal: Signal) -> None:
+        """Set this one too."""
+        self._signals[next(self._numbers)] = signal
+
+    def set(self) -> None:
+        """Wake everyone who waits for any of them."""
+        for signal in list(self._signals.values()):
+            signal.set()
+
+
 class Drain:
     """Whether this process, or one mapping of it, is ending. Requested once, never taken back."""
 
     def __init__(self) -> None:
         self.requested = False
         self._numbers = count()
-        # Ordered, so that the order of waking does not depend on memory addresses.
-        self._signals: weakref.WeakValueDictionary[int, Signal] = weakref.WeakValueDictionary()
+        self._signals = Signals()
         self._parts: weakref.WeakValueDictionary[int, Drain] = weakref.WeakValueDictionary()
         self._begun = self.signal()
 
@@ -64,7 +81,7 @@ class Drain:
     def signal(self) -> Signal:
         """Make a signal that is also set when draining begins."""
         signal = Signal()
-        self._signals[next(self._numbers)] = signal
+        self._signals.add(signal)
         return signal
 
     def request(self) -> None:
@@ -72,8 +89,7 @@ class Drain:
         self.requested = True
         for part in list(self._parts.values()):
             part.request()
-        for signal in list(self._signals.values()):
-            signal.set()
+        self._signals.set()
 
     async def sleep(self, seconds: float) -> None:
         """Wait until draining begins, at most `seconds`."""

@@ -2,9 +2,10 @@
 
 import random
 import signal
+import socket
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,12 +29,15 @@ from poller.admission import AwsAdmission
 from poller.aws import Aws
 from poller.budget import ByteBudget
 from poller.control_plane import serving
+from poller.core.tenure import Tenure
 from poller.definitions import Definitions
 from poller.errors import StartError, StateRefused
 from poller.events.queue import QueueLimits
+from poller.fleet import Alone, Fleet, SharedFleet
 from poller.functions.hosted import HostedFunctions
 from poller.invoking.service import Invoking, InvokingParts
 from poller.latest import LatestReaders
+from poller.membership import Membership, MembershipParts
 from poller.ops import Ops
 from poller.rules import FAST, Tempo
 from poller.runner import Runner
@@ -104,8 +108,11 @@ class Worker:
         async with AsyncExitStack() as stack:
             if self._settings.ops is not None:
                 await stack.enter_async_context(self.ops.serving(self._settings.ops))
-            state = await stack.enter_async_context(open_state(self._settings.state, self._queue_limits))
             aws = await stack.enter_async_context(Aws(hot_path=self._settings.hot_path))
+            state = await stack.enter_async_context(
+                open_state(self._settings.state, self._queue_limits, aws=aws, region=self._settings.region)
+            )
+            fleet = await stack.enter_async_context(self._fleet(state))
             hosted = HostedFunctions(handler_environment())
             stack.push_async_callback(hosted.keep, {})
             files = MemoryMappingStore()
@@ -116,7 +123,7 @@ class Worker:
                 hosted=hosted,
                 aws=aws,
                 leases=state.leases,
-                owner=str(uuid.uuid4()),
+                fleet=fleet,
                 tempo=self._tempo,
                 surroundings=self._surroundings,
                 latest=latest,
@@ -125,6 +132,7 @@ class Worker:
                 SupervisorParts(
                     mappings=store,
                     leases=state.leases,
+                    fleet=fleet,
                     workshop=workshop,
                     surroundings=self._surroundings,
                     drain_timeout_s=self._drain_timeout_s,
@@ -177,6 +185,24 @@ class Worker:
                 tempo=self._tempo,
             )
         )
+
+    @asynccontextmanager
+    async def _fleet(self, state: State) -> AsyncIterator[Fleet]:
+        """The workers that share the state, this one among them."""
+        if state.members is None:
+            yield Alone(str(uuid.uuid4()))
+            return
+        membership = Membership(
+            MembershipParts(
+                store=state.members,
+                tenure=Tenure(lease_s=self._settings.lease_s),
+                surroundings=self._surroundings,
+                new_id=lambda: str(uuid.uuid4()),
+                label=socket.gethostname(),
+            )
+        )
+        async with membership.joined():
+            yield SharedFleet(membership, self._surroundings.clock)
 
     def _handlers(
         self, store: MappingStore, admission: Admission, supervisor: Supervisor

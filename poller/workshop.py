@@ -10,6 +10,7 @@ from mappings.model import EventSourceMapping, StartingPosition
 from mappings.store import StoredMapping
 from poller.aws import Aws
 from poller.destinations import make_destination
+from poller.fleet import Fleet
 from poller.functions.hosted import HostedFunctions
 from poller.interfaces import Destination, LeaseStore, Source
 from poller.latest import LatestReaders, LatestSource
@@ -28,8 +29,8 @@ class AwsWorkshop:
     hosted: HostedFunctions
     aws: Aws
     leases: LeaseStore
-    owner: str
-    """Identity of this worker, fresh for each process."""
+    fleet: Fleet
+    """The workers that share the leases."""
     tempo: Tempo
     surroundings: Surroundings
     latest: LatestReaders
@@ -57,7 +58,7 @@ class AwsWorkshop:
                 target=target,
                 destination=destination_of(mapping, self.aws),
                 leases=self.leases,
-                owner=self.owner,
+                fleet=self.fleet,
                 tempo=self.tempo,
                 surroundings=self.surroundings,
                 latest_at=stored.latest_at,

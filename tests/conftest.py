@@ -4,15 +4,18 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.config import Config
 
 from poller.demo.server import MAIN_PROGRAM
+
+if TYPE_CHECKING:
+    from tests.servers.dynamodb_local import DynamoDbLocal
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"  # moto's
@@ -96,8 +99,33 @@ def moto_server() -> Iterator[Moto]:
 @pytest.fixture
 def moto(moto_server: Moto, monkeypatch: pytest.MonkeyPatch) -> Moto:
     """The server, and this process pointed at it."""
+    point_at(monkeypatch, moto_server.environment)
+    return moto_server
+
+
+@pytest.fixture(scope="session")
+def dynamodb_server() -> Iterator["DynamoDbLocal"]:
+    """DynamoDB Local; tests use tables of their own."""
+    from tests.servers.dynamodb_local import DynamoDbLocal
+    from tests.servers.requirements import need, need_java
+
+    need("npm")
+    need_java()
+    server = DynamoDbLocal.start()
+    yield server
+    server.child.end()
+
+
+@pytest.fixture
+def dynamodb(dynamodb_server: "DynamoDbLocal", monkeypatch: pytest.MonkeyPatch) -> "DynamoDbLocal":
+    """The server, and this process pointed at it."""
+    point_at(monkeypatch, dynamodb_server.environment)
+    return dynamodb_server
+
+
+def point_at(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None:
+    """Point this process at a server, and at nothing else."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "POLLER_"))]:
         monkeypatch.delenv(name)
-    for name, value in moto_server.environment.items():
+    for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    return moto_server

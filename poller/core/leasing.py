@@ -3,9 +3,9 @@
 Every store applies these transitions atomically; that they raise means that the row stays as it is.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from poller.core.records import Position, PositionKind
+from poller.core.records import Position
 from poller.core.timewindow import WindowState
 from poller.errors import LeaseLost
 
@@ -25,22 +25,36 @@ class Lease:
     epoch: int = 0
     """Grows with each change of owner; fences the writes of earlier owners."""
     counter: int = 0
-    """Grows with each renewal."""
+    """Grows with each change of hands, or request for one: whoever saw an earlier one decides anew."""
+    claimant: str | None = None
+    """Who asked the owner for the shard; once that gave it up, whom it is kept for."""
     window: WindowState | None = None
     """The tumbling window that is open at the checkpoint; the two are only ever written together."""
+    written_at: float | None = field(default=None, compare=False)
+    """When the checkpoint was written, epoch seconds by its writer's clock; nothing depends on it."""
 
 
 def taken(stored: Lease | None, seen: Lease, owner: str) -> Lease:
-    """Become the owner, provided that nothing has happened to the lease since it was seen."""
-    if stored is None or _version(stored) != _version(seen):
-        raise LeaseLost(f"shard {seen.shard} was taken by another worker")
-    return replace(stored, owner=owner, epoch=stored.epoch + 1, counter=stored.counter + 1)
+    """Become the owner, provided that the lease has not changed hands since it was seen.
+
+    That the owner it was seen with is no more, whoever takes must know: see `core.members`.
+    """
+    current = _unchanged(stored, seen)
+    return replace(current, owner=owner, epoch=current.epoch + 1, counter=current.counter + 1, claimant=None)
 
 
-def renewed(stored: Lease | None, held: Lease) -> Lease:
-    """Show that the owner lives."""
+def requested(stored: Lease | None, seen: Lease, claimant: str) -> Lease:
+    """Ask the owner for the shard: it finishes what runs, checkpoints and gives the lease up."""
+    current = _unchanged(stored, seen)
+    if current.owner in (None, claimant):
+        raise LeaseLost(f"shard {seen.shard} has no other owner to be asked")
+    return replace(current, counter=current.counter + 1, claimant=claimant)
+
+
+def declined(stored: Lease | None, held: Lease) -> Lease:
+    """Keep the shard: nobody that lives and needs it asks for it any more."""
     current = _fenced(stored, held)
-    return replace(current, counter=current.counter + 1)
+    return replace(current, counter=current.counter + 1, claimant=None)
 
 
 def checkpointed(
@@ -57,17 +71,34 @@ def checkpointed(
 
 
 def released(stored: Lease | None, held: Lease) -> Lease:
-    """Give the lease up; the epoch stays, so that late writes of this owner are still fenced."""
-    return replace(_fenced(stored, held), owner=None)
+    """Give the lease up, for the claimant if there is one.
+
+    The epoch stays, so that late writes of this owner are still fenced.
+    """
+    current = _fenced(stored, held)
+    return replace(current, owner=None, counter=current.counter + 1)
 
 
 def ahead(position: Position, of: Position) -> bool:
     """Whether a position lies further on in the shard. Sequence numbers are numbers, not texts."""
-    if of.kind is PositionKind.SHARD_END:
-        return False
-    if position.sequence_number is None or of.sequence_number is None:
-        return True
-    return int(position.sequence_number) > int(of.sequence_number)
+    return order(position) > order(of)
+
+
+def order(position: Position) -> str:
+    """A text that sorts as positions lie in a shard: where it may start, its records, its end.
+
+    Sequence numbers have up to 128 bits and more digits than the numbers of a store.
+    """
+    if position.sequence_number is not None:
+        digits = position.sequence_number.lstrip("0")
+        return f"1{len(digits):03}{digits}"
+    return "2" if position.ended else "0"
+
+
+def _unchanged(stored: Lease | None, seen: Lease) -> Lease:
+    if stored is None or _version(stored) != _version(seen):
+        raise LeaseLost(f"shard {seen.shard} has changed hands")
+    return stored
 
 
 def _fenced(stored: Lease | None, held: Lease) -> Lease:

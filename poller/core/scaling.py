@@ -88,6 +88,14 @@ class QueueScaler:
         """Pollers to run now."""
         return int(self._wanted)
 
+    def limit(self, rules: ScalingRules) -> None:
+        """Follow other rules from now on: this worker's share of the whole has changed."""
+        if rules == self._rules:
+            return
+        began = not self._rules.maximum
+        self._rules = rules
+        self._wanted = float(rules.start) if began else min(self._wanted, float(rules.maximum))
+
     def follow(self, load: Load) -> int:
         """Take a sample in; pollers to run from now on."""
         self._calm_s = max(self._calm_s - load.elapsed_s, 0.0)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import anyio.lowlevel
 
-from poller.core.leasing import Lease, checkpointed, released, renewed, taken
+from poller.core.leasing import Lease, checkpointed, declined, released, requested, taken
 from poller.core.records import Position
 from poller.core.timewindow import WindowState
 
@@ -16,6 +16,11 @@ class MemoryLeaseStore:
 
     def __init__(self, rows: Rows | None = None) -> None:
         self.rows: Rows = {} if rows is None else rows
+
+    async def mappings(self) -> Sequence[str]:
+        """UUIDs of all mappings that have leases."""
+        await anyio.lowlevel.checkpoint()
+        return sorted({mapping for mapping, _ in self.rows})
 
     async def list(self, mapping: str) -> Sequence[Lease]:
         """All leases of a mapping, in the order of their shard ids."""
@@ -37,9 +42,13 @@ class MemoryLeaseStore:
         """Become the owner of a lease seen at this epoch and counter."""
         return await self._change(lease, lambda stored: taken(stored, lease, owner))
 
-    async def renew(self, lease: Lease) -> Lease:
-        """Show that the owner lives."""
-        return await self._change(lease, lambda stored: renewed(stored, lease))
+    async def request(self, lease: Lease, claimant: str) -> None:
+        """Ask the owner of a lease seen at this epoch and counter to give it up."""
+        await self._change(lease, lambda stored: requested(stored, lease, claimant))
+
+    async def decline(self, lease: Lease) -> None:
+        """Keep a lease that somebody asked for."""
+        await self._change(lease, lambda stored: declined(stored, lease))
 
     async def checkpoint(self, lease: Lease, position: Position, window: WindowState | None = None) -> Lease:
         """Record that everything up to `position` is finished, and what window is open there."""

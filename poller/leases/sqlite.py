@@ -1,12 +1,14 @@
 """Leases in the state file."""
 
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from mappings.errors import StoreUnavailable
 from mappings.stores.sqlite_file import SqliteFile
-from poller.core.leasing import Lease, checkpointed, released, renewed, taken
+from poller.core.leasing import Lease, checkpointed, declined, released, requested, taken
 from poller.core.records import Position
 from poller.core.timewindow import WindowState
 from poller.errors import StateUnavailable
@@ -22,11 +24,16 @@ CREATE TABLE IF NOT EXISTS leases (
     epoch INTEGER NOT NULL,
     counter INTEGER NOT NULL,
     tumbling_window TEXT,
+    claimant TEXT,
+    written_at REAL,
     PRIMARY KEY (mapping, shard)
 ) WITHOUT ROWID
 """
-_COLUMNS = "mapping, shard, incarnation, parents, checkpoint, owner, epoch, counter, tumbling_window"
-_PLACES = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_COLUMNS = (
+    "mapping, shard, incarnation, parents, checkpoint, owner, epoch, counter, tumbling_window, "
+    "claimant, written_at"
+)
+_PLACES = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 Result = TypeVar("Result")
 
 
@@ -35,6 +42,13 @@ class SqliteLeaseStore:
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
+
+    async def mappings(self) -> Sequence[str]:
+        """UUIDs of all mappings that have leases."""
+        found = await self._do(
+            lambda db: db.execute("SELECT DISTINCT mapping FROM leases ORDER BY mapping").fetchall()
+        )
+        return [str(mapping) for (mapping,) in found]
 
     async def list(self, mapping: str) -> Sequence[Lease]:
         """All leases of a mapping, in the order of their shard ids."""
@@ -63,13 +77,20 @@ class SqliteLeaseStore:
         """Become the owner of a lease seen at this epoch and counter."""
         return await self._change(lease, lambda stored: taken(stored, lease, owner))
 
-    async def renew(self, lease: Lease) -> Lease:
-        """Show that the owner lives."""
-        return await self._change(lease, lambda stored: renewed(stored, lease))
+    async def request(self, lease: Lease, claimant: str) -> None:
+        """Ask the owner of a lease seen at this epoch and counter to give it up."""
+        await self._change(lease, lambda stored: requested(stored, lease, claimant))
+
+    async def decline(self, lease: Lease) -> None:
+        """Keep a lease that somebody asked for."""
+        await self._change(lease, lambda stored: declined(stored, lease))
 
     async def checkpoint(self, lease: Lease, position: Position, window: WindowState | None = None) -> Lease:
         """Record that everything up to `position` is finished, and what window is open there."""
-        return await self._change(lease, lambda stored: checkpointed(stored, lease, position, window))
+        now = time.time()
+        return await self._change(
+            lease, lambda stored: replace(checkpointed(stored, lease, position, window), written_at=now)
+        )
 
     async def release(self, lease: Lease) -> None:
         """Give a lease up."""
@@ -121,11 +142,15 @@ def _row(lease: Lease) -> tuple[object, ...]:
         lease.epoch,
         lease.counter,
         None if lease.window is None else str(lease.window),
+        lease.claimant,
+        lease.written_at,
     )
 
 
 def _lease(row: Sequence[object]) -> Lease:
-    mapping, shard, incarnation, parents, checkpoint, owner, epoch, counter, window = row
+    mapping, shard, incarnation, parents, checkpoint, owner, epoch, counter, window, claimant, written_at = (
+        row
+    )
     return Lease(
         mapping=str(mapping),
         shard=str(shard),
@@ -136,4 +161,6 @@ def _lease(row: Sequence[object]) -> Lease:
         epoch=int(str(epoch)),
         counter=int(str(counter)),
         window=None if window is None else WindowState.parse(str(window)),
+        claimant=None if claimant is None else str(claimant),
+        written_at=None if written_at is None else float(str(written_at)),
     )

@@ -1,6 +1,8 @@
 """What every lease store promises; each implementation passes the same tests."""
 
+import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -11,14 +13,13 @@ from poller.core.records import Position
 from poller.core.timewindow import TimeWindow, WindowState
 from poller.errors import LeaseLost
 from poller.interfaces import LeaseStore
-from poller.state import open_state
+from tests.contract.stores import state_of
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "dynamodb"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LeaseStore]:
     """An empty store of each kind."""
-    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'state.db'}"
-    async with open_state(url) as state:
+    async with state_of(request, tmp_path) as state:
         yield state.leases
 
 
@@ -48,6 +49,25 @@ async def test_one_lease_is_found_by_its_mapping_and_shard(store: LeaseStore) ->
     assert await store.get("m", "s1") == lease("s1")
     assert await store.get("m", "s2") == held
     assert await store.get("m", "s3") is None
+
+
+async def test_mappings_that_have_leases_are_known(store: LeaseStore) -> None:
+    """For whoever looks at the whole, or takes it elsewhere."""
+    await store.create([lease("s1"), lease("s1", mapping="other")])
+    assert list(await store.mappings()) == ["m", "other"]
+
+    await store.delete(await store.list("m"))
+    assert list(await store.mappings()) == ["other"]
+
+
+async def test_a_checkpoint_says_when_it_was_written(store: LeaseStore) -> None:
+    """For people; nothing depends on it."""
+    await store.create([lease()])
+    before = time.time()
+    await store.checkpoint(await store.take(lease(), "w1"), Position.after("1"))
+
+    written_at = (await store.list("m"))[0].written_at
+    assert written_at is None or before - 0.01 <= written_at <= time.time()
 
 
 async def test_creating_again_changes_nothing(store: LeaseStore) -> None:
@@ -82,7 +102,7 @@ async def test_a_window_is_kept_with_the_checkpoint_it_was_written_with(store: L
     held = await store.take(lease(), "w1")
 
     held = await store.checkpoint(held, Position.after("10"), WINDOW)
-    held = await store.renew(held)
+    await store.request(held, "w3")
     await store.release(held)
 
     (free,) = await store.list("m")
@@ -101,6 +121,17 @@ async def test_a_window_is_closed_where_the_checkpoint_stands(store: LeaseStore)
 
     (row,) = await store.list("m")
     assert (row.checkpoint, row.window) == (Position.after("10"), closed)
+
+
+async def test_a_lease_is_created_as_it_is(store: LeaseStore) -> None:
+    """Owner, epoch and window too: it was removed from the store, or comes from another one."""
+    await store.create([lease("s2")])
+    held = replace(lease(), owner="w1", epoch=4, counter=9, claimant="w2", window=WINDOW)
+
+    await store.create([held])
+
+    assert await store.get("m", "s1") == held
+    assert (await store.checkpoint(held, Position.after("10"), WINDOW)).window == WINDOW
 
 
 async def test_an_earlier_checkpoint_does_not_bring_its_window_back(store: LeaseStore) -> None:
@@ -133,7 +164,7 @@ async def test_an_owner_that_was_replaced_writes_nothing(store: LeaseStore) -> N
     with pytest.raises(LeaseLost):
         await store.checkpoint(old, Position.after("99"))
     with pytest.raises(LeaseLost):
-        await store.renew(old)
+        await store.decline(old)
     with pytest.raises(LeaseLost):
         await store.release(old)
     assert list(await store.list("m")) == [new]
@@ -152,15 +183,72 @@ async def test_a_released_lease_may_be_taken_and_keeps_its_epoch(store: LeaseSto
     assert taken.epoch == held.epoch + 1
 
 
-async def test_a_renewal_moves_the_counter(store: LeaseStore) -> None:
-    """Others see that the owner lives."""
+async def test_a_request_reaches_the_owner_and_survives_its_writes(store: LeaseStore) -> None:
+    """What it gives up is kept for the claimant, who takes it under a new epoch."""
+    await store.create([lease()])
+    held = await store.take(lease(), "w1")
+    await store.request(held, "w2")
+
+    held = await store.checkpoint(held, Position.after("3"))
+    (asked,) = await store.list("m")
+    await store.release(held)
+    (free,) = await store.list("m")
+    taken = await store.take(free, "w2")
+
+    assert (asked.owner, asked.claimant, asked.checkpoint) == ("w1", "w2", Position.after("3"))
+    assert (free.owner, free.claimant) == (None, "w2")
+    assert (taken.owner, taken.claimant, taken.epoch) == ("w2", None, held.epoch + 1)
+
+
+async def test_a_request_may_be_declined(store: LeaseStore) -> None:
+    """Then another may ask; of two that saw the same row one is noted."""
+    await store.create([lease()])
+    held = await store.take(lease(), "w1")
+    await store.request(held, "w2")
+    with pytest.raises(LeaseLost):
+        await store.request(held, "w3")
+    await store.decline(held)
+
+    (kept,) = await store.list("m")
+    await store.request(kept, "w3")
+
+    assert kept.claimant is None
+    assert (await store.list("m"))[0].claimant == "w3"
+
+
+async def test_a_free_lease_is_not_asked_for(store: LeaseStore) -> None:
+    """It is taken."""
+    await store.create([lease()])
+
+    with pytest.raises(LeaseLost):
+        await store.request(lease(), "w2")
+
+
+async def test_long_sequence_numbers_are_compared_as_numbers(store: LeaseStore) -> None:
+    """Kinesis has up to 56 digits, more than the numbers of a store hold."""
+    low, high = "9" * 55, "1" + "0" * 55
     await store.create([lease()])
     held = await store.take(lease(), "w1")
 
-    renewed = await store.renew(held)
+    held = await store.checkpoint(held, Position.after(high))
+    held = await store.checkpoint(held, Position.after(low))
 
-    assert renewed.counter == held.counter + 1
-    assert renewed.epoch == held.epoch
+    assert held.checkpoint == Position.after(high)
+    assert (await store.checkpoint(held, Position.shard_end())).checkpoint.ended
+    assert (await store.checkpoint(held, Position.after(high))).checkpoint.ended
+
+
+async def test_a_shard_of_a_recreated_stream_is_another_one(store: LeaseStore) -> None:
+    """Its epochs begin anew: the owner of the earlier one writes nothing into it."""
+    await store.create([lease()])
+    old = await store.take(lease(), "w1")
+    await store.delete([old])
+    again = replace(lease(), incarnation="two")
+    await store.create([again])
+    await store.take(again, "w1")
+
+    with pytest.raises(LeaseLost):
+        await store.checkpoint(old, Position.after("99"))
 
 
 async def test_a_deleted_lease_is_gone(store: LeaseStore) -> None:

@@ -13,6 +13,7 @@ from mappings.states import State
 from mappings.store import MappingStore, StoredMapping
 from mappings.validation import mapping_from_request
 from poller.state import open_state
+from tests.contract.stores import state_of
 
 NOW = 1_800_000_000.0
 STREAM = "arn:aws:kinesis:us-east-1:000000000000:stream/clicks"
@@ -32,11 +33,10 @@ EVERYTHING = {
 }
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "dynamodb"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MappingStore]:
     """An empty store of each kind."""
-    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'state.db'}"
-    async with open_state(url) as state:
+    async with state_of(request, tmp_path) as state:
         yield state.mappings
 
 

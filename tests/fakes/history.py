@@ -139,6 +139,23 @@ class Invoked(NamedTuple):
     """Which receive of each message it was; 0 for streams."""
 
 
+class Sent(NamedTuple):
+    """A process decided to deliver records: from here on nobody can hold the invocation back."""
+
+    at: float
+    place: str
+    process: str
+    records: tuple[str, ...]
+
+
+class Paused(NamedTuple):
+    """A process stood still, and went on as if nothing had happened."""
+
+    at: float
+    process: str
+    seconds: float
+
+
 class Refused(NamedTuple):
     """A function did not run: throttled or unreachable."""
 
@@ -329,6 +346,8 @@ Event = (
     | Shown
     | DeadLettered
     | Invoked
+    | Sent
+    | Paused
     | Refused
     | Answered
     | LeaseAdded

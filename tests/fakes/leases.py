@@ -35,6 +35,10 @@ class FakeLeaseStore:
         self._history = history
         self._process = process
 
+    async def mappings(self) -> Sequence[str]:
+        """Mappings that have leases."""
+        return await self._inner.mappings()
+
     async def list(self, mapping: str) -> Sequence[Lease]:
         """All leases of a mapping."""
         await self._begin()
@@ -70,10 +74,17 @@ class FakeLeaseStore:
         self._history.add(LeaseTaken(self._now(), lease.mapping, self._process, lease.shard, taken.epoch))
         return await self._ended(taken)
 
-    async def renew(self, lease: Lease) -> Lease:
-        """Show that the owner lives."""
+    async def request(self, lease: Lease, claimant: str) -> None:
+        """Ask the owner to give a lease up."""
         await self._begin()
-        return await self._ended(await self._inner.renew(lease))
+        await self._inner.request(lease, claimant)
+        await self._end()
+
+    async def decline(self, lease: Lease) -> None:
+        """Keep a lease that somebody asked for."""
+        await self._begin()
+        await self._inner.decline(lease)
+        await self._end()
 
     async def checkpoint(self, lease: Lease, position: Position, window: WindowState | None = None) -> Lease:
         """Move the checkpoint forward."""

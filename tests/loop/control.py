@@ -14,6 +14,7 @@ from mappings.store import MappingStore, StoredMapping
 from mappings.stores.layered import LayeredStore
 from mappings.stores.memory import MemoryMappingStore
 from poller.budget import ByteBudget
+from poller.fleet import Alone
 from poller.interfaces import LeaseStore, Source, Target
 from poller.leases.memory import MemoryLeaseStore
 from poller.rules import Tempo
@@ -67,6 +68,7 @@ class Control:
             SupervisorParts(
                 mappings=self.store,
                 leases=self.leases,
+                fleet=Alone("worker"),
                 workshop=self,
                 surroundings=self.surroundings,
                 drain_timeout_s=lambda: 60.0,
@@ -93,7 +95,7 @@ class Control:
             source=self.make_source(stored.mapping),
             target=self.targets[function.name],
             leases=self.leases,
-            owner="worker",
+            fleet=Alone("worker"),
             tempo=self.tempo,
             surroundings=self.surroundings,
         )

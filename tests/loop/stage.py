@@ -12,6 +12,7 @@ from mappings.model import EventSourceMapping
 from mappings.validation import mapping_from_request
 from poller.budget import ByteBudget
 from poller.core.outcomes import Outcome, Succeeded
+from poller.fleet import Alone
 from poller.interfaces import Destination, Invocation, LeaseStore, Source, Target
 from poller.leases.memory import MemoryLeaseStore
 from poller.rules import Tempo
@@ -86,7 +87,7 @@ async def playing(
         target=target,
         destination=destination,
         leases=store,
-        owner="worker",
+        fleet=Alone("worker"),
         tempo=tempo or Tempo(),
         surroundings=Surroundings(clock=CLOCK, chance=lambda: 0.0, drain=drain, budget=budget),
     )

@@ -1,15 +1,15 @@
 """The servers, one of each for the whole session, and a place to run the poller against them."""
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.aws.running import Run
+from tests.conftest import point_at
 from tests.servers.dynamodb_local import DynamoDbLocal
 from tests.servers.kinesis_mock import KinesisMock
-from tests.servers.requirements import need, need_java
+from tests.servers.requirements import need
 
 
 @pytest.fixture(scope="session")
@@ -21,28 +21,11 @@ def kinesis_server() -> Iterator[KinesisMock]:
     server.child.end()
 
 
-@pytest.fixture(scope="session")
-def dynamodb_server() -> Iterator[DynamoDbLocal]:
-    """DynamoDB Local; tests use tables of their own."""
-    need("npm")
-    need_java()
-    server = DynamoDbLocal.start()
-    yield server
-    server.child.end()
-
-
 @pytest.fixture
 def kinesis(kinesis_server: KinesisMock, monkeypatch: pytest.MonkeyPatch) -> KinesisMock:
     """The server, and this process pointed at it."""
-    _point(monkeypatch, kinesis_server.environment)
+    point_at(monkeypatch, kinesis_server.environment)
     return kinesis_server
-
-
-@pytest.fixture
-def dynamodb(dynamodb_server: DynamoDbLocal, monkeypatch: pytest.MonkeyPatch) -> DynamoDbLocal:
-    """The server, and this process pointed at it."""
-    _point(monkeypatch, dynamodb_server.environment)
-    return dynamodb_server
 
 
 @pytest.fixture
@@ -59,10 +42,3 @@ def dynamodb_run(tmp_path: Path, dynamodb_server: DynamoDbLocal) -> Iterator[Run
     made = Run(tmp_path, dynamodb_server.environment)
     yield made
     made.close()
-
-
-def _point(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None:
-    for name in [name for name in os.environ if name.startswith(("AWS_", "POLLER_"))]:
-        monkeypatch.delenv(name)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)

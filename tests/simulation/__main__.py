@@ -4,11 +4,11 @@ import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tests.fakes.history import Event
 from tests.simulation.check import Report, check, check_seeds, shrink
-from tests.simulation.generator import generate
+from tests.simulation.generator import generate, generate_fleet
 from tests.simulation.oracle import judge
 from tests.simulation.reach import table, unreached
 from tests.simulation.scenario import Scenario
@@ -22,17 +22,20 @@ def main() -> int:
     parser.add_argument("--start", type=int, default=0, help="the first seed")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--seed", type=int, help="replay this one")
+    parser.add_argument("--fleet", action="store_true", help="several workers that share the leases")
     parser.add_argument("--grep", default="", help="show only events with this text")
     options = parser.parse_args()
+    generator = generate_fleet if options.fleet else generate
     if options.seed is not None:
-        return _replay(generate(options.seed), options.grep)
-    return _run_many(range(options.start, options.start + options.seeds), options.jobs)
+        return _replay(generator(options.seed), options.grep)
+    seeds = range(options.start, options.start + options.seeds)
+    return _run_many(seeds, options.jobs, generator)
 
 
-def _run_many(seeds: Sequence[int], jobs: int) -> int:
+def _run_many(seeds: Sequence[int], jobs: int, generator: Callable[[int], Scenario]) -> int:
     began = time.monotonic()
     total = Report()
-    for report in check_seeds(seeds, jobs=jobs):
+    for report in check_seeds(seeds, jobs=jobs, generator=generator):
         total.add(report)
         for seed, violations in report.failures.items():
             _say(
@@ -71,6 +74,7 @@ def _describe(scenario: Scenario) -> str:
     lines += [f"  {plan.mapping}" for plan in scenario.mappings]
     lines += [f"  {fault}" for fault in scenario.faults]
     lines += [f"  {life}" for life in scenario.lives]
+    lines += [f"  {place}" for place in scenario.fleet]
     return "\n".join(lines)
 
 

@@ -5,6 +5,7 @@ import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from typing import TypeVar
 
@@ -60,22 +61,25 @@ def check_seed(seed: int) -> Report:
     return check(generate(seed))
 
 
-def check_seeds(seeds: Iterable[int], *, jobs: int = 1) -> Iterator[Report]:
+def check_seeds(
+    seeds: Iterable[int], *, jobs: int = 1, generator: Callable[[int], Scenario] = generate
+) -> Iterator[Report]:
     """Run seeds, one after the other or in several processes; reports come as they are ready."""
+    block = partial(check_block, generator=generator)
     if jobs == 1:
-        yield from map(check_block, _blocks(seeds, 20))
+        yield from map(block, _blocks(seeds, 20))
         return
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap_unordered(check_block, _blocks(seeds, 20))
+        yield from pool.imap_unordered(block, _blocks(seeds, 20))
 
 
-def check_block(seeds: Iterable[int]) -> Report:
+def check_block(seeds: Iterable[int], generator: Callable[[int], Scenario] = generate) -> Report:
     """Run some seeds without collecting garbage in between: a run is short, and its garbage is one heap."""
     total = Report()
     gc.disable()
     try:
         for seed in seeds:
-            total.add(check_seed(seed))
+            total.add(check(generator(seed)))
     finally:
         gc.enable()
     return total
@@ -98,11 +102,19 @@ def shrink(scenario: Scenario, fails: Callable[[Scenario], bool]) -> Scenario:
 def _smaller(scenario: Scenario) -> Iterator[Scenario]:
     for index in range(len(scenario.mappings)):
         if len(scenario.mappings) > 1:
-            yield replace(scenario, mappings=_without(scenario.mappings, index))
+            gone = scenario.mappings[index].name
+            left = tuple(fault for fault in scenario.faults if fault.place != gone)
+            yield replace(scenario, mappings=_without(scenario.mappings, index), faults=left)
     for index in range(len(scenario.faults)):
         yield replace(scenario, faults=_without(scenario.faults, index))
     for index in range(len(scenario.lives)):
         yield replace(scenario, lives=_without(scenario.lives, index))
+    for index, place in enumerate(scenario.fleet):
+        for life in range(len(place.lives)):
+            calmer = replace(place, lives=_without(place.lives, life))
+            yield replace(scenario, fleet=(*scenario.fleet[:index], calmer, *scenario.fleet[index + 1 :]))
+    if len(scenario.fleet) > 1:
+        yield replace(scenario, fleet=scenario.fleet[:-1])
 
 
 def _without(items: tuple[T, ...], index: int) -> tuple[T, ...]:

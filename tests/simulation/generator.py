@@ -12,7 +12,7 @@ from poller.core.recovery import Patience
 from poller.rules import Tempo
 from tests.fakes.clocks import EPOCH
 from tests.fakes.faults import HAPPENINGS, Fault, FaultKind
-from tests.simulation.scenario import End, Life, MappingPlan, Scenario, Write, filter_for
+from tests.simulation.scenario import End, Life, MappingPlan, Place, Scenario, Write, filter_for
 
 _ANY_SOURCE = (
     FaultKind.SOURCE_UNAVAILABLE,
@@ -64,6 +64,7 @@ FAULTS = {
     ),
     SourceKind.DYNAMODB: (*_ANY_SOURCE, *_ANY_FUNCTION, *_ANY_STREAM, *(FaultKind.ROTATE,) * 5),
 }
+_STREAMS = (SourceKind.KINESIS, SourceKind.KINESIS, SourceKind.DYNAMODB)
 DESTINATION_FAULTS = (
     FaultKind.DESTINATION_UNAVAILABLE,
     FaultKind.DESTINATION_DENIED,
@@ -130,6 +131,55 @@ def mapping_plan(
         timeout_s=timeout_s,
         visibility_timeout_s=timeout_s + chance.choice((0.0, 4.0, 40.0)),  # less is refused
         max_receive_count=chance.choice((None, None, 1, 3)),
+    )
+
+
+def generate_fleet(seed: int) -> Scenario:
+    """The scenario of a seed with two or three workers that share the leases of one or two streams."""
+    chance = random.Random(f"fleet {seed}")
+    heal_at = chance.choice((40.0, 90.0, 150.0))
+    workers = chance.choice((2, 3, 3))
+    mappings = tuple(
+        mapping_plan(chance, f"m{number}", chance.choice(_STREAMS), heal_at, 0.0)
+        for number in range(chance.choice((1, 1, 2)))
+    )
+    mappings = tuple(replace(plan, shards=chance.choice((1, 2, 4, 6))) for plan in mappings)
+    return Scenario(
+        seed=seed,
+        mappings=mappings,
+        faults=(
+            *_faults(chance, mappings, heal_at),
+            *_partitions(chance, workers, heal_at),
+        ),
+        fleet=tuple(
+            Place(
+                rate=chance.choice((0.8, 0.9, 1.0, 1.1, 1.25)),
+                lives=_with_pauses(chance, _lives(chance, heal_at), heal_at),
+                start_at=chance.choice((0.0, 0.0, 3.0, heal_at / 3)),
+            )
+            for _ in range(workers)
+        ),
+        heal_at=heal_at,
+        tempo=_tempo(chance),
+        drain_timeout_s=chance.choice((5.0, 90.0, 90.0)),
+    )
+
+
+def _partitions(chance: random.Random, workers: int, heal_at: float) -> list[Fault]:
+    """Trouble on the way of single workers to the state they share."""
+    return [
+        _fault(chance, chance.choice(STATE_FAULTS), f"state{worker}", heal_at)
+        for worker in range(workers)
+        if chance.random() < 0.4
+    ]
+
+
+def _with_pauses(chance: random.Random, lives: tuple[Life, ...], heal_at: float) -> tuple[Life, ...]:
+    return tuple(
+        replace(life, pauses=((chance.uniform(0, heal_at), chance.choice((2.0, 8.0, 12.0, 30.0))),))
+        if chance.random() < 0.5
+        else life
+        for life in lives
     )
 
 

@@ -14,6 +14,7 @@ INVARIANTS = {
     "reordered": "I3",
     "two in flight": "I4",
     "too many in flight": "I4",
+    "acted without the lease": "I4",
     "stale write accepted": "I5",
     "checkpoint moved back": "I5",
     "duplicated": "I6",

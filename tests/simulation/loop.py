@@ -9,9 +9,12 @@ import heapq
 import random
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
 from itertools import count
 from typing import Any, NoReturn
 
+# Which process a task works for: it may be stopped as a whole.
+WORKS_FOR: ContextVar[str] = ContextVar("WORKS_FOR", default="")
 # A process that runs so many steps without time passing is in a hot loop.
 STEPS_PER_MOMENT = 20_000
 
@@ -45,6 +48,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.alarms: dict[int, Callable[[], None]] = {}
         """What to call right before a step, by its number: how a crash meets an await."""
         self._now = 0.0
+        self._stopped: dict[str, list[asyncio.Handle]] = {}
         self._moment_began = 0
         self._chance = random.Random(repr(seed))
         self._numbers = count(1)
@@ -53,6 +57,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
         return self._now
+
+    def stop_process(self, name: str) -> None:
+        """Run nothing of a process until it goes on; what it waits for comes to pass meanwhile."""
+        self._stopped.setdefault(name, [])
+
+    def go_on(self, name: str) -> None:
+        """Let a process go on where it stood."""
+        self._ready.extend(self._stopped.pop(name, ()))
 
     def run_in_executor(self, executor: object, func: object, *args: object) -> NoReturn:
         """Refuse threads: their order cannot be repeated."""
@@ -67,6 +79,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if not self._ready:
             self._jump()
         self._collect_due()
+        if self._stopped:
+            self._set_aside()
         if len(self._ready) > 1:
             order = sorted(self._ready, key=_creation)
             self._chance.shuffle(order)
@@ -75,6 +89,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
             handle = self._ready.popleft()
             if not handle._cancelled:
                 self._step(handle)
+
+    def _set_aside(self) -> None:
+        ready, self._ready = self._ready, deque()
+        for handle in ready:
+            name = handle._context.get(WORKS_FOR, "")  # type: ignore[attr-defined]
+            self._stopped.get(name, self._ready).append(handle)
 
     def _step(self, handle: asyncio.Handle) -> None:
         self.steps += 1

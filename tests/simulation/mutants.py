@@ -25,8 +25,8 @@ from poller.errors import DestinationError, PositionExpired, SourceError, StateU
 from poller.gates import GroupGate
 from poller.lane import Lane
 from poller.poller import Poller
+from poller.readings import Reading
 from poller.settler import Settler
-from poller.shards import ShardSet
 from poller.supervisor import Supervisor
 
 Mutant = Callable[[], AbstractContextManager[None]]
@@ -151,12 +151,8 @@ def _deal_round(records: Sequence[Record], lanes: int) -> Sequence[Sequence[Reco
     return [records[lane::lanes] for lane in range(lanes)]
 
 
-async def _start_over(self: ShardSet, shard: Any, lease: Any) -> bool:
-    self._starts[shard.id] = Position.trim_horizon()
-    return await _poll(self, shard, lease)
-
-
-_poll = ShardSet._poll
+def _start_over(self: Reading, lease: Lease) -> Position:
+    return Position.trim_horizon()
 
 
 # ----- lineage and leases
@@ -319,7 +315,7 @@ MUTANTS: dict[str, Mutant] = {
     "the last page of a shard is dropped": _mutant(Poller, "_take_in", _drop_last_page),
     "an empty page ends the shard": _mutant(Poller, "_receive", _empty_is_end),
     "lanes are dealt round": _mutant(poller.poller, "split", _deal_round),
-    "a restart begins at the horizon": _mutant(ShardSet, "_poll", _start_over),
+    "a restart begins at the horizon": _mutant(Reading, "_where", _start_over),
     "StartingPosition for a child": _mutant(poller.shards, "plan", _start_children_as_roots),
     "incarnation is ignored": _mutant(poller.shards, "plan", _same_incarnation),
     "children before parents": _mutant(_LINEAGE, "_parents_finished", lambda *_: True),

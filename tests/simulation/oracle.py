@@ -26,7 +26,7 @@ def _judge(scenario: Scenario, history: History) -> Iterator[Violation]:
     oracles: dict[str, QueueOracle | StreamOracle] = {
         plan.name: QueueOracle(plan, lives)
         if plan.kind is SourceKind.SQS
-        else StreamOracle(plan, lives, wall_is_right=not _wall_jumps(scenario))
+        else StreamOracle(plan, lives, wall_is_right=not _wall_jumps(scenario), in_fleet=bool(scenario.fleet))
         for plan in scenario.mappings
     }
     for event in history.events:

@@ -4,6 +4,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 
@@ -13,17 +14,23 @@ from mappings.model import EventSourceMapping
 from mappings.states import State
 from mappings.store import MappingStore, StoredMapping
 from mappings.stores.memory import MemoryMappingStore
-from poller.interfaces import Clock, Destination, LeaseStore, Source, Target
+from poller.core.tenure import Tenure
+from poller.fleet import Alone, Fleet, SharedFleet
+from poller.interfaces import Clock, Destination, Invocation, LeaseStore, MemberStore, Source, Target
+from poller.membership import Membership, MembershipParts
 from poller.rules import Tempo
 from poller.runner import Runner, RunnerParts
 from poller.supervisor import Supervisor, SupervisorParts
 from poller.surroundings import Surroundings
 from poller.waiting import Drain
-from tests.fakes.history import Died, DrainBegun, Ended, History, Ready, Restarted, Started
+from tests.fakes.events import read_event
+from tests.fakes.history import Died, DrainBegun, Ended, History, Ready, Restarted, Sent, Started
+from tests.simulation.loop import WORKS_FOR
 from tests.simulation.seams import (
     Gate,
     GatedDestination,
     GatedLeases,
+    GatedMembers,
     GatedSource,
     GatedTarget,
     HistoryMeter,
@@ -44,7 +51,13 @@ class ProcessParts:
     destinations: Mapping[str, Destination]
     """By mapping, for those that have one."""
     leases: LeaseStore
+    members: MemberStore | None
+    """Of the fleet it belongs to; None where it works alone."""
+    lease_s: float
     clock: Clock
+    """Of its host."""
+    world_clock: Clock
+    """Of the history."""
     history: History
     tempo: Tempo
     byte_budget: int
@@ -63,6 +76,8 @@ class Process:
         self._supervisor: Supervisor | None = None
         self._everything = anyio.CancelScope()
         self._budget = WatchedBudget(parts.byte_budget, self._drain)
+        self._fleet: Fleet = Alone(parts.name)
+        self._names = 0
 
     async def run(self) -> None:
         """Live."""
@@ -70,6 +85,7 @@ class Process:
         if self._gate.dead:
             self.ended.set()
             return
+        WORKS_FOR.set(self.name)
         parts.history.add(Started(self._now(), self.name))
         surroundings = Surroundings(
             clock=parts.clock,
@@ -81,6 +97,7 @@ class Process:
             SupervisorParts(
                 mappings=await _store(parts.mappings),
                 leases=GatedLeases(parts.leases, self._gate),
+                fleet=self._fleet,
                 workshop=_Workshop(self._runner, surroundings),
                 surroundings=surroundings,
                 drain_timeout_s=lambda: parts.drain_timeout_s,
@@ -92,12 +109,36 @@ class Process:
         )
         try:
             with self._everything:
-                self._tell_ended(in_time=await supervisor.run())
+                async with self._joined(surroundings):
+                    in_time = await supervisor.run()
+                self._tell_ended(in_time=in_time)
         except Exception as error:  # noqa: BLE001  # a process that falls is a finding, not the end of the run
             if not self._gate.dead:
                 parts.history.add(Restarted(self._now(), "", self.name, "", _describe(error)))
         finally:
             self.ended.set()
+
+    @asynccontextmanager
+    async def _joined(self, surroundings: Surroundings) -> AsyncIterator[None]:
+        parts = self._parts
+        if parts.members is None:
+            yield
+            return
+        membership = Membership(
+            MembershipParts(
+                store=GatedMembers(parts.members, self._gate),
+                tenure=Tenure(lease_s=parts.lease_s),
+                surroundings=surroundings,
+                new_id=self._new_id,
+            )
+        )
+        self._fleet = SharedFleet(membership, parts.clock)
+        async with membership.joined():
+            yield
+
+    def _new_id(self) -> str:
+        self._names += 1
+        return f"{self.name}.{self._names}"
 
     def kill(self) -> None:
         """End it here: no seam answers it any more, and its memory is lost."""
@@ -124,10 +165,12 @@ class Process:
         destination = parts.destinations.get(mapping.uuid)
         runner_parts = RunnerParts(
             source=GatedSource(parts.sources[mapping.uuid], self._gate),
-            target=GatedTarget(parts.targets[mapping.uuid], self._gate),
+            target=GatedTarget(
+                parts.targets[mapping.uuid], self._gate, partial(self._tell_sent, mapping.uuid)
+            ),
             destination=None if destination is None else GatedDestination(destination, self._gate),
             leases=GatedLeases(parts.leases, self._gate),
-            owner=self.name,
+            fleet=self._fleet,
             tempo=parts.tempo,
             surroundings=surroundings,
         )
@@ -137,10 +180,14 @@ class Process:
             mapping.event_source.kind.value,
             process=self.name,
             gate=self._gate,
-            clock=parts.clock,
+            clock=parts.world_clock,
             history=parts.history,
         )
         return runner
+
+    def _tell_sent(self, place: str, invocation: Invocation) -> None:
+        records = tuple(seen.record for seen in read_event(invocation.payload))
+        self._parts.history.add(Sent(self._now(), place, self.name, records))
 
     def _tell_ready(self, _: int) -> None:
         if not self._gate.dead:
@@ -154,7 +201,7 @@ class Process:
             )
 
     def _now(self) -> float:
-        return self._parts.clock.monotonic()
+        return self._parts.world_clock.monotonic()
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,18 @@ class Life:
     kill_after: float = 0.0
     """Seconds into the drain."""
     downtime: float = 0.0
+    pauses: tuple[tuple[float, float], ...] = ()
+    """When it stands still, in seconds after its start, and for how long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A place in a fleet, taken by one process after another."""
+
+    rate: float
+    """Of the clock of its host."""
+    lives: tuple[Life, ...] = ()
+    start_at: float = 0.0
 
 
 def filter_for(kind: SourceKind, name: str) -> str:
@@ -97,6 +109,9 @@ class Scenario:
     mappings: tuple[MappingPlan, ...]
     faults: tuple[Fault, ...] = ()
     lives: tuple[Life, ...] = ()
+    fleet: tuple[Place, ...] = ()
+    """Workers that share the leases, each with lives of its own; without, one works alone."""
+    lease_s: float = 10.0
     start_at: float = 0.0
     """When the first process starts; what was written before waits for it."""
     heal_at: float = 60.0

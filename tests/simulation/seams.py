@@ -1,11 +1,12 @@
 """The seams of one process: nothing passes them once it is dead, whatever its `finally` blocks still try."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from poller.budget import ByteBudget
 from poller.core.discards import Discard
 from poller.core.documents import Document
 from poller.core.leasing import Lease
+from poller.core.members import Member
 from poller.core.outcomes import Outcome
 from poller.core.records import Page, Position, Record, Shard, Topology
 from poller.core.timewindow import WindowState
@@ -14,6 +15,7 @@ from poller.interfaces import (
     Destination,
     Invocation,
     LeaseStore,
+    MemberStore,
     Reader,
     Source,
     Target,
@@ -76,9 +78,10 @@ class GatedReader:
 class GatedTarget:
     """A target that a dead process cannot invoke."""
 
-    def __init__(self, inner: Target, gate: Gate) -> None:
+    def __init__(self, inner: Target, gate: Gate, on_sent: Callable[[Invocation], None]) -> None:
         self._inner = inner
         self._gate = gate
+        self._on_sent = on_sent
 
     async def ready(self) -> bool:
         self._gate.check()
@@ -86,6 +89,7 @@ class GatedTarget:
 
     async def invoke(self, invocation: Invocation) -> Outcome:
         self._gate.check()
+        self._on_sent(invocation)
         return await self._inner.invoke(invocation)
 
     async def close(self) -> None:
@@ -115,6 +119,10 @@ class GatedLeases:
         self._inner = inner
         self._gate = gate
 
+    async def mappings(self) -> Sequence[str]:
+        self._gate.check()
+        return await self._inner.mappings()
+
     async def list(self, mapping: str) -> Sequence[Lease]:
         self._gate.check()
         return await self._inner.list(mapping)
@@ -131,9 +139,13 @@ class GatedLeases:
         self._gate.check()
         return await self._inner.take(lease, owner)
 
-    async def renew(self, lease: Lease) -> Lease:
+    async def request(self, lease: Lease, claimant: str) -> None:
         self._gate.check()
-        return await self._inner.renew(lease)
+        await self._inner.request(lease, claimant)
+
+    async def decline(self, lease: Lease) -> None:
+        self._gate.check()
+        await self._inner.decline(lease)
 
     async def checkpoint(self, lease: Lease, position: Position, window: WindowState | None = None) -> Lease:
         self._gate.check()
@@ -149,6 +161,42 @@ class GatedLeases:
 
     async def close(self) -> None:
         await self._inner.close()
+
+
+class GatedMembers:
+    """A member store that a dead process cannot reach."""
+
+    def __init__(self, inner: MemberStore, gate: Gate) -> None:
+        self._inner = inner
+        self._gate = gate
+
+    @property
+    def revision(self) -> int:
+        return self._inner.revision
+
+    async def members(self) -> Sequence[Member]:
+        self._gate.check()
+        return await self._inner.members()
+
+    async def join(self, member: Member) -> None:
+        self._gate.check()
+        await self._inner.join(member)
+
+    async def beat(self, member: Member) -> None:
+        self._gate.check()
+        await self._inner.beat(member)
+
+    async def bury(self, member: Member) -> None:
+        self._gate.check()
+        await self._inner.bury(member)
+
+    async def leave(self, member: Member) -> None:
+        self._gate.check()
+        await self._inner.leave(member)
+
+    async def forget(self, member: Member) -> None:
+        self._gate.check()
+        await self._inner.forget(member)
 
 
 class WatchedBudget(ByteBudget):

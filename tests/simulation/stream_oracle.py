@@ -16,6 +16,7 @@ from tests.fakes.history import (
     Restarted,
     Told,
 )
+from tests.simulation.hands import Hands
 from tests.simulation.judging import Lives, Violation
 from tests.simulation.scenario import MappingPlan
 from tests.simulation.stream_truth import Lane, Record, Scope, Shard, StreamTruth
@@ -24,7 +25,8 @@ from tests.simulation.stream_truth import Lane, Record, Scope, Shard, StreamTrut
 class StreamOracle:
     """Judges one stream and the mapping that reads it."""
 
-    def __init__(self, plan: MappingPlan, lives: Lives, *, wall_is_right: bool) -> None:
+    def __init__(self, plan: MappingPlan, lives: Lives, *, wall_is_right: bool, in_fleet: bool) -> None:
+        self._hands = Hands(in_fleet=in_fleet)
         self._mapping = plan.mapping
         self._lives = lives
         self._wall_is_right = wall_is_right
@@ -43,6 +45,7 @@ class StreamOracle:
     def see(self, event: Event) -> Iterator[Violation]:
         """Take an event in."""
         self._truth.see(event)
+        yield from self._hands.see(event, self._shard_of)
         match event:
             case LeaseForgotten():
                 self._forget_shard(event.shard)
@@ -187,6 +190,8 @@ class StreamOracle:
         """Whether a finished record may come again: its process fell, or could not checkpoint past it."""
         by = record.terminal_by
         shard = record.shard.id
+        if self._hands.explain(shard, by, event.process, record.terminal_at or 0.0):
+            return True
         again_at = max(self._restarted.get(shard, -1.0), self._truth.begun_at.get(shard, -1.0))
         if again_at >= (record.terminal_at or 0.0):
             return True
@@ -286,6 +291,9 @@ class StreamOracle:
                 self._forgotten.add(number)
 
     # ----- words
+
+    def _shard_of(self, record: str) -> str:
+        return self._truth.records[record].shard.id
 
     def _is_reported(self, record: Record) -> bool:
         return any(_number(Position.parse(gap.after)) < record.number for gap in record.shard.gaps)

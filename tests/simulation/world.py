@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,26 +15,28 @@ from mappings.arns import SourceKind
 from poller.core.records import PositionKind
 from poller.interfaces import Source
 from poller.leases.memory import MemoryLeaseStore
+from poller.leases.memory_members import MemoryMemberStore
 from tests.fakes.clocks import LoopClock
 from tests.fakes.destinations import FakeDestination
 from tests.fakes.dynamodb import dynamodb_stream, rotate
 from tests.fakes.faults import HAPPENINGS, Fault, FaultKind, Faults
 from tests.fakes.functions import FakeFunction, FakeTarget
-from tests.fakes.history import History, Quiet, Struck
+from tests.fakes.history import History, Paused, Quiet, Struck
 from tests.fakes.kinesis import kinesis_stream, merge, split
 from tests.fakes.leases import FakeLeaseStore
+from tests.fakes.members import FakeMemberStore
 from tests.fakes.sqs import FakeQueue, FakeQueueSource
 from tests.fakes.stream_source import FakeStreamSource
 from tests.fakes.streams import HASH_SPACE, FakeStream
 from tests.fakes.wire import Wire
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.process import Process, ProcessParts
-from tests.simulation.scenario import End, Life, MappingPlan, Scenario
+from tests.simulation.scenario import End, Life, MappingPlan, Place, Scenario
 
 # Everything must be finished this long after healing; the longest chain of back-offs takes far less.
 PATIENCE_S = 1200.0
 LATE_S = 60.0
-STATE = "state"  # the place of the lease store
+STATE = "state"  # the place of the lease store; in a fleet each worker has a way of its own to it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,7 @@ class _World:
         self._scenario = scenario
         self._history = history
         self._rows = MemoryLeaseStore()
+        self._members = MemoryMemberStore()
         self._queues: dict[str, FakeQueue] = {}
         self._streams: dict[str, FakeStream] = {}
         self._functions: dict[str, FakeFunction] = {}
@@ -89,9 +92,12 @@ class _World:
         async with anyio.create_task_group() as everything:
             everything.start_soon(self._play)
             await self._until(scenario.start_at)
-            for life in scenario.lives:
-                await self._live(everything, life)
-            await self._last_life(everything)
+            if scenario.fleet:
+                await self._live_together(everything)
+            else:
+                for life in scenario.lives:
+                    await self._live(everything, life, self._poller_clock)
+                await self._last_life(everything, [self._begin(everything, self._poller_clock)])
             everything.cancel_scope.cancel()
 
     # ----- what there is
@@ -133,7 +139,7 @@ class _World:
         chance = random.Random(f"{self._scenario.seed}/{place}")
         return Wire(place, faults=self._faults, chance=chance)
 
-    def _process(self) -> Process:
+    def _process(self, clock: LoopClock, state: str = STATE) -> Process:
         self._lives += 1
         scenario = self._scenario
         name = f"p{self._lives}"
@@ -155,9 +161,12 @@ class _World:
                     if plan.mapping.on_failure_destination
                 },
                 leases=FakeLeaseStore(
-                    self._rows, self._wire(STATE), clock=self._clock, history=self._history, process=name
+                    self._rows, self._wire(state), clock=self._clock, history=self._history, process=name
                 ),
-                clock=self._poller_clock,
+                members=FakeMemberStore(self._members, self._wire(state)) if scenario.fleet else None,
+                lease_s=scenario.lease_s,
+                clock=clock,
+                world_clock=self._clock,
                 history=self._history,
                 tempo=scenario.tempo,
                 byte_budget=scenario.byte_budget,
@@ -219,19 +228,61 @@ class _World:
 
     # ----- lives
 
-    async def _live(self, everything: anyio.abc.TaskGroup, life: Life) -> None:
-        process = self._process()
+    def _begin(self, everything: anyio.abc.TaskGroup, clock: LoopClock, state: str = STATE) -> Process:
+        process = self._process(clock, state)
+        everything.start_soon(process.run)
+        return process
+
+    async def _live(
+        self, everything: anyio.abc.TaskGroup, life: Life, clock: LoopClock, state: str = STATE
+    ) -> None:
+        process = self._process(clock, state)
         self._arm(process)
         everything.start_soon(process.run)
+        for at, seconds in life.pauses:
+            everything.start_soon(self._pause, process, at, seconds)
         with anyio.move_on_after(life.until):
             await process.ended.wait()
         if life.end is not End.KILL:
             process.drain()
             with anyio.move_on_after(life.kill_after if life.end is End.DRAIN_KILL else None):
                 await process.ended.wait()
-        process.kill()
+        self._kill(process)
         await process.ended.wait()
         await anyio.sleep(life.downtime)
+
+    def _kill(self, process: Process) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        process.kill()
+        loop.go_on(process.name)  # a process that stands still can be killed all the same
+
+    async def _pause(self, process: Process, at: float, seconds: float) -> None:
+        """Stop a process, as SIGSTOP does."""
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        await anyio.sleep(at)
+        if not process.ended.is_set():
+            self._history.add(Paused(self._clock.monotonic(), process.name, seconds))
+            loop.stop_process(process.name)
+            await anyio.sleep(seconds)
+            loop.go_on(process.name)
+
+    async def _live_together(self, everything: anyio.abc.TaskGroup) -> None:
+        """Each place of the fleet lives its lives; the last of all go on together."""
+        last: list[Process] = []
+
+        async def live(number: int, place: Place) -> None:
+            clock, state = LoopClock(place.rate), f"{STATE}{number}"
+            await anyio.sleep(place.start_at)
+            for life in place.lives:
+                await self._live(everything, life, clock, state)
+            last.append(self._begin(everything, clock, state))
+
+        async with anyio.create_task_group() as lives:
+            for number, place in enumerate(self._scenario.fleet):
+                lives.start_soon(live, number, place)
+        await self._last_life(everything, last)
 
     def _arm(self, process: Process) -> None:
         step = self._scenario.kill_at_step
@@ -239,20 +290,22 @@ class _World:
         if step is not None and self._lives == 1 and isinstance(loop, VirtualLoop):
             loop.alarms[loop.steps + step] = process.kill
 
-    async def _last_life(self, everything: anyio.abc.TaskGroup) -> None:
-        process = self._process()
-        everything.start_soon(process.run)
+    async def _last_life(self, everything: anyio.abc.TaskGroup, processes: Sequence[Process]) -> None:
         await self._until(self._scenario.heal_at)
         self._heal()
         everything.start_soon(self._write_last_words)
         deadline = self._clock.monotonic() + PATIENCE_S
+        problems: tuple[str, ...] = ()
         while self._clock.monotonic() < deadline:
-            if self._finished() and not process.problems():
+            problems = tuple(problem for process in processes for problem in process.problems())
+            if self._finished() and not problems:
                 break
             await anyio.sleep(1.0)
-        self._history.add(Quiet(self._clock.monotonic(), self._finished(), process.problems()))
-        process.drain()
-        await process.ended.wait()
+        self._history.add(Quiet(self._clock.monotonic(), self._finished(), problems))
+        for process in processes:
+            process.drain()
+        for process in processes:
+            await process.ended.wait()
 
     def _heal(self) -> None:
         """End all faults."""

@@ -1,0 +1,155 @@
+"""Positions on the move: out of a state, into another, and from an application that was read with KCL."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio
+import orjson
+
+from mappings.model import EventSourceMapping
+from poller.aws import Aws, source_errors
+from poller.core.kcl import KclRow, KclUnusable, has_moved, leases_from_kcl, row_of
+from poller.core.leasing import Lease
+from poller.core.records import Position
+from poller.core.timewindow import WindowState
+from poller.errors import SourceError, StateRefused
+from poller.settings import Settings
+from poller.sources import SourceParts, make_source
+from poller.state import State
+from poller.state_once import opened
+from poller.surroundings import SystemClock
+
+FORMAT = 1
+KCL_RENEWS_S = 4.0  # KCL renews a lease each third of its failover time, which is 10 s by default
+
+
+async def export_positions(settings: Settings) -> str:
+    """All positions of a state as a JSON document.
+
+    Raises:
+        StateRefused: The state cannot be used as it is.
+    """
+    async with opened(settings) as state:
+        leases = [lease for uuid in await state.leases.mappings() for lease in await state.leases.list(uuid)]
+    document = {"format": FORMAT, "leases": [_entry(lease) for lease in leases]}
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
+
+
+async def import_positions(settings: Settings, path: Path, force: bool) -> str:  # noqa: FBT001  # a flag
+    """Take in what `export_positions` wrote; what was done, in one sentence.
+
+    Raises:
+        StateRefused: The file is none of ours, or mappings have positions that nobody allowed to replace.
+    """
+    leases = _read(path)
+    async with opened(settings) as state:
+        return await _replace(state, leases, force=force)
+
+
+async def import_kcl(
+    settings: Settings,
+    table: str,
+    mapping: EventSourceMapping,
+    force: bool,  # noqa: FBT001  # a flag
+) -> str:
+    """Take over the checkpoints of a KCL application; what was done.
+
+    Raises:
+        StateRefused: The application still runs, its table says nothing of the stream, or the mapping has
+            positions that nobody allowed to replace.
+    """
+    region = mapping.event_source.region
+    async with Aws() as aws:
+        client = await aws.client("dynamodb", region)
+        try:
+            before = await _scan(client, table)
+            if not force:
+                await anyio.sleep(KCL_RENEWS_S)
+            rows = await _scan(client, table)
+            source = make_source(
+                mapping, SourceParts(aws=aws, clock=SystemClock(), long_poll_s=0.0, timeout_s=None)
+            )
+            topology = await source.discover()
+        except SourceError as error:
+            raise StateRefused(str(error)) from error
+    if has_moved(before, rows) and not force:
+        raise StateRefused(f"the application of table {table} still renews its leases: end it first")
+    now = topology.server_time or SystemClock().wall()
+    try:
+        leases, notes = leases_from_kcl(
+            rows, topology, mapping=mapping.uuid, stream=mapping.event_source.name, now=now
+        )
+    except KclUnusable as error:
+        raise StateRefused(f"table {table}: {error}") from error
+    async with opened(settings) as state:
+        return "\n".join([await _replace(state, leases, force=force), *notes])
+
+
+async def _replace(state: State, leases: Sequence[Lease], *, force: bool) -> str:
+    mappings = sorted({lease.mapping for lease in leases})
+    old = {uuid: await state.leases.list(uuid) for uuid in mappings}
+    living = set() if state.members is None else {m.id for m in await state.members.members() if not m.dead}
+    for uuid, held in old.items():
+        readers = {lease.owner for lease in held} & living
+        if readers:
+            raise StateRefused(f"mapping {uuid} is being read by {len(readers)} workers: end them first")
+        if held and not force:
+            raise StateRefused(f"mapping {uuid} has {len(held)} positions; replace them with --force")
+    for held in old.values():
+        await state.leases.delete(held)
+    await state.leases.create(leases)
+    return f"took in {len(leases)} positions of {len(mappings)} mappings"
+
+
+async def _scan(client: Any, table: str) -> Sequence[KclRow]:
+    rows: list[KclRow] = []
+    request: dict[str, Any] = {"TableName": table, "ConsistentRead": True}
+    while True:
+        with source_errors(f"table {table}"):
+            answer = await client.scan(**request)
+        found = [row_of({name: _plain(value) for name, value in item.items()}) for item in answer["Items"]]
+        rows += [row for row in found if row is not None]
+        if not answer.get("LastEvaluatedKey"):
+            return rows
+        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def _plain(attribute: Mapping[str, Any]) -> object:
+    ((kind, value),) = attribute.items()
+    return int(value) if kind == "N" and str(value).isdigit() else value
+
+
+def _entry(lease: Lease) -> dict[str, object]:
+    return {
+        "mapping": lease.mapping,
+        "shard": lease.shard,
+        "incarnation": lease.incarnation,
+        "checkpoint": str(lease.checkpoint),
+        "parents": list(lease.parents),
+        "window": None if lease.window is None else str(lease.window),
+    }
+
+
+def _read(path: Path) -> Sequence[Lease]:
+    try:
+        document = orjson.loads(path.read_bytes())
+        if document["format"] != FORMAT:
+            raise StateRefused(f"{path} has format {document['format']}, this version reads {FORMAT}")
+        return [_lease(entry) for entry in document["leases"]]
+    except OSError as error:
+        raise StateRefused(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise StateRefused(f"{path} is no export of positions: {type(error).__name__} {error}") from error
+
+
+def _lease(entry: Mapping[str, Any]) -> Lease:
+    window = entry["window"]
+    return Lease(
+        mapping=str(entry["mapping"]),
+        shard=str(entry["shard"]),
+        incarnation=str(entry["incarnation"]),
+        checkpoint=Position.parse(entry["checkpoint"]),
+        parents=tuple(map(str, entry["parents"])),
+        window=None if window is None else WindowState.parse(window),
+    )
