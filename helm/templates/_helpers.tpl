@@ -83,7 +83,7 @@ app.kubernetes.io/component: poller
 {{- if eq .Values.leases.backend "dynamodb" -}}
 {{- $table := required "leases.table is needed with leases.backend dynamodb" .Values.leases.table -}}
 {{- printf "dynamodb://%s" $table -}}
-{{- with .Values.leases.namespace }}/{{ . }}{{ end -}}
+{{- with .Values.leases.namespace }}?namespace={{ . }}{{ end -}}
 {{- else if eq .Values.leases.backend "memory" -}}
 memory://
 {{- else -}}

@@ -9,6 +9,7 @@ import yaml
 
 from poller import metrics
 from poller.metrics import Metric
+from poller.table_address import TableAddress
 from tests.helm.conftest import Helm
 from tests.helm.rendering import EVERYTHING, FLEET, KEDA, PLAIN, QUEUES, VALUE_SETS, Rendered, Values
 
@@ -88,7 +89,8 @@ def test_a_fleet_shares_a_table_and_is_replaced_one_by_one(helm: Helm) -> None:
     rendered = helm.render(FLEET)
     deployment = rendered.one("Deployment")["spec"]
 
-    assert rendered.environment["POLLER_STATE"] == "dynamodb://poller-leases/clicks"
+    state = rendered.environment["POLLER_STATE"]
+    assert TableAddress.parse(state) == TableAddress(table="poller-leases", namespace="clicks")
     assert deployment["replicas"] == 3
     assert deployment["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
     assert rendered.one("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1

@@ -75,7 +75,7 @@ class Client:
         except ResourceConflictException:
             assert taken
             return
-        # One that was being deleted may have gone while this was asked.
+        # Whoever was being deleted when asked for may be gone by now.
         assert not taken or not await self._taken((stream, function))
         assert answer["State"] == ("Creating" if stream or enabled else "Disabled")
         self.known[str(answer["UUID"])] = Expected(stream, enabled, size, function)
