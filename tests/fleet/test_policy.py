@@ -39,7 +39,7 @@ def test_what_is_called_is_allowed(moto_server: Moto, dynamodb_server: DynamoDbL
     with recording(upstreams) as recorder:
         fleet = FleetProcesses(tmp_path, {**environment, "AWS_ENDPOINT_URL": recorder.url}, state)
         try:
-            worker = fleet.start("a", url="", mappings=mappings)
+            worker = fleet.start("a", url="", mappings=mappings, arguments=("--profile", "test"))
             moto_server.client("sqs").send_message(QueueUrl=url, MessageBody="x")
             kinesis = moto_server.client("kinesis")
             kinesis.put_record(StreamName=stream_name, Data=b"x", PartitionKey="k")

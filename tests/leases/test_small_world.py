@@ -11,7 +11,7 @@ from poller.core.tenure import Tenure
 from tests.leases.explore import Plan, explore
 from tests.leases.world import Hit
 
-CLOCKS = [(1.0, 1.0, 1.0), (0.8, 1.2, 1.0), (1.2, 0.8, 1.0), (0.85, 1.0, 1.25)]
+CLOCKS = [(1.0, 1.0, 1.0), (0.85, 1.0, 1.25)]
 
 
 @pytest.mark.parametrize("rates", CLOCKS)
@@ -28,14 +28,14 @@ def test_no_single_mishap_breaks_the_protocol(rates: tuple[float, ...]) -> None:
 
 @pytest.mark.parametrize(
     ("hits", "rounds"),
-    [({Hit.PAUSE, Hit.TERM}, 1), ({Hit.KILL, Hit.LOST_REPLY}, 2), ({Hit.NAP, Hit.LOST_REQUEST}, 2)],
+    [({Hit.PAUSE, Hit.TERM}, 1), ({Hit.KILL, Hit.LOST_REPLY}, 1)],
 )
 def test_no_two_mishaps_break_it_together(hits: Collection[Hit], rounds: int) -> None:
     """While the shards are being dealt and spread; `make leases` takes all pairs, and longer."""
     report = explore(Plan(mishaps=2, rounds=rounds, hits=frozenset(hits)))
 
     assert report.problems == []
-    assert report.worlds > 1000
+    assert report.worlds > 500
 
 
 def _no_fence(**_: object) -> bool:

@@ -5,7 +5,7 @@ import pytest
 from tests.simulation.check import Report, check_seeds
 from tests.simulation.generator import generate_fleet
 
-SEEDS = 60
+SEEDS = 30
 
 
 @pytest.mark.timeout(600)
