@@ -167,9 +167,10 @@ class SharedFleet:
             settling=self._holdings.settling(now),
         )
         decided = allot(everything, view, may_request=now - self._asked_at >= self._tenure.beat_s)
+        heard = self.may_act(self.me)  # who is not could do nothing with what it takes
         mine = Allotment(
-            take=[each for each in decided.take if each.mapping == mapping],
-            request=[each for each in decided.request if each.mapping == mapping],
+            take=[each for each in decided.take if heard and each.mapping == mapping],
+            request=[each for each in decided.request if heard and each.mapping == mapping],
             give=[each for each in decided.give if each.mapping == mapping],
             decline=[each for each in decided.decline if each.mapping == mapping],
         )

@@ -33,6 +33,9 @@ class CutMembers(MemoryMemberStore):
         super().__init__()
         self.rows = shared.rows
         self.cut = False
+        self.throttled = False
+        """Every second call is refused."""
+        self._calls = 0
 
     async def beat(self, member: Member) -> None:
         self._check()
@@ -43,7 +46,8 @@ class CutMembers(MemoryMemberStore):
         return list(await super().members())
 
     def _check(self) -> None:
-        if self.cut:
+        self._calls += 1
+        if self.cut or (self.throttled and self._calls % 2):
             raise StateUnavailable("cut off")
 
 

@@ -105,6 +105,26 @@ def test_who_is_heard_again_in_time_keeps_its_shards() -> None:
     in_virtual_time(play)
 
 
+def test_a_table_that_refuses_half_of_all_calls_costs_no_lease() -> None:
+    """For as long as it likes: a heartbeat that was refused is sent again at once."""
+
+    async def play() -> None:
+        stream, function = stream_of(4), Function()
+        async with team(stream_mapping()) as fleet:
+            for name in "ab":
+                await fleet.join(name, stream, function.target)
+            await eventually(lambda: fleet.shares() == {"a0": 2, "b0": 2})
+            epochs = [lease.epoch for lease in fleet.leases.rows.values()]
+            for colleague in fleet.colleagues.values():
+                colleague.members.throttled = True
+            await anyio.sleep(60)
+
+            assert fleet.shares() == {"a0": 2, "b0": 2}
+            assert [lease.epoch for lease in fleet.leases.rows.values()] == epochs
+
+    in_virtual_time(play)
+
+
 def test_a_running_invocation_is_left_to_end_when_the_shard_is_lost() -> None:
     """What it made is not checkpointed, and it is delivered again by the next owner: once."""
 
