@@ -1,17 +1,14 @@
-"""One AWS session: clients per service and region, hot calls, and what their errors mean."""
+"""One AWS session: its clients and calls, each for a service and region, and what their errors mean."""
 
-import base64
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import aiohttp
 import anyio
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
-from botocore import xform_name
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -21,7 +18,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
-from poller.core.payload import encode_json
+from poller.calls import Call, ClientCall, HotCall
 from poller.errors import (
     IteratorExpired,
     PositionExpired,
@@ -37,8 +34,6 @@ from poller.settings import requests_ca_bundle
 CONNECT_TIMEOUT_S = 5.0
 # Pollers and lanes bound what is under way; the pool must never be what makes one wait for another.
 MAX_CONNECTIONS = 1024
-# The largest answer that is known: 10 MiB of Kinesis data as base64, with its keys.
-MAX_ANSWER_BYTES = 32 * 1024 * 1024
 # Emulators use it to say that they have no accounts; it is never a real one.
 NO_ACCOUNT = "000000000000"
 
@@ -83,15 +78,6 @@ _BY_CODE: dict[str, type[SourceError]] = {
     "ExpiredIteratorException": IteratorExpired,
     "TrimmedDataAccessException": PositionExpired,
 }
-
-
-class Call(Protocol):
-    """An operation answered in the service's own JSON: binary as base64, times in epoch seconds.
-
-    Raises what aiobotocore raises, whichever way it goes.
-    """
-
-    async def __call__(self, request: Mapping[str, Any]) -> bytes: ...
 
 
 class Aws:
@@ -176,41 +162,9 @@ class Aws:
         """An operation on its hot path, or aiobotocore's; parameters are those of `route`."""
         route = await self.route(service, region, operation, example, read_timeout_s=read_timeout_s)
         if route is not None:
-            return _HotCall(route)
+            return HotCall(route)
         client = await self.client(service, region, read_timeout_s=read_timeout_s)
-        return _ClientCall(client, operation)
-
-
-class _HotCall:
-    def __init__(self, route: Route) -> None:
-        self._route = route
-
-    async def __call__(self, request: Mapping[str, Any]) -> bytes:
-        answer = await self._route.send(encode_json(request), limit_bytes=MAX_ANSWER_BYTES)
-        return answer.body
-
-
-class _ClientCall:
-    def __init__(self, client: Any, operation: str) -> None:
-        self._method = getattr(client, xform_name(operation))
-
-    async def __call__(self, request: Mapping[str, Any]) -> bytes:
-        return encode_json(wire_form(await self._method(**request)))
-
-
-def wire_form(value: Any) -> Any:
-    """What the SDK made of an answer, made the service's JSON again."""
-    match value:
-        case dict():
-            return {name: wire_form(member) for name, member in value.items()}
-        case list():
-            return [wire_form(member) for member in value]
-        case bytes():
-            return base64.b64encode(value).decode()
-        case datetime():
-            return value.timestamp()
-        case _:
-            return value
+        return ClientCall(client, operation)
 
 
 def error_code(error: ClientError) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 from msgspec import Raw
 
 from mappings.arns import EventSource
-from poller.aws import NO_ACCOUNT, Aws, Call, server_time, source_errors
+from poller.aws import NO_ACCOUNT, Aws, server_time, source_errors
+from poller.calls import Call
 from poller.core.payload import encode_json
 from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
 from poller.errors import PositionExpired

@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from mappings.arns import EventSource
-from poller.aws import Aws, source_errors, wire_form
+from poller.aws import Aws, source_errors
+from poller.calls import wire_form
 from poller.core.payload import encode_json
 from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
 from poller.interfaces import Unsettled

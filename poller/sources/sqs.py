@@ -7,7 +7,8 @@ from itertools import islice
 from typing import Any
 
 from mappings.arns import EventSource
-from poller.aws import NO_ACCOUNT, Aws, Call, source_errors
+from poller.aws import NO_ACCOUNT, Aws, source_errors
+from poller.calls import Call
 from poller.core.payload import decode_json, encode_json
 from poller.core.records import Page, Position, Record, Shard, Topology
 from poller.core.visibility import receive_visibility_s, visibility_problem

@@ -1,6 +1,7 @@
 """What the Dockerfile makes: rights, contents, and versions that are those which were tested."""
 
 import re
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -59,6 +60,15 @@ def test_the_image_has_the_versions_that_were_tested(name: str) -> None:
 
     assert shipped
     assert shipped.items() <= tested.items()
+
+
+def test_everything_the_poller_needs_is_in_the_image() -> None:
+    """What the package declares, and what hosting handlers asks for: nothing is found missing at start."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = [*project["dependencies"], *project["optional-dependencies"]["functions"]]
+    shipped = {pin.partition("==")[0].lower() for pin in _pins(ROOT / "docker" / "runtime.lock")}
+
+    assert {re.split(r"[^\w.-]", requirement)[0].lower() for requirement in needed} <= shipped
 
 
 def test_no_tool_of_development_is_in_the_image() -> None:

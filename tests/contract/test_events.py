@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings.arns import EventSource
-from poller.aws import wire_form
+from poller.calls import wire_form
 from poller.core.payload import encode_json
 from poller.core.records import Record
 from poller.sources.dynamodb import DynamoDbEvents

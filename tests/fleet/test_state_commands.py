@@ -1,5 +1,6 @@
 """The commands that look at a state and move positions, on a file and on DynamoDB Local."""
 
+import itertools
 import json
 import threading
 from collections.abc import Callable
@@ -248,11 +249,21 @@ def test_a_kcl_application_that_runs_is_not(kcl: Kcl, monkeypatch: pytest.Monkey
     """Both would deliver the same records."""
     monkeypatch.setattr("poller.positions.KCL_RENEWS_S", 0.5)
     kcl.put(0, "5")
-    renewing = threading.Timer(0.25, lambda: kcl.put(0, "5", counter=2))
-    renewing.start()
+    over = threading.Event()
 
-    refused = kcl.take_over()
-    renewing.join()
+    def renew() -> None:
+        for counter in itertools.count(2):
+            kcl.put(0, "5", counter=counter)
+            if over.wait(0.05):
+                return
+
+    renewing = threading.Thread(target=renew)
+    renewing.start()
+    try:
+        refused = kcl.take_over()
+    finally:
+        over.set()
+        renewing.join()
 
     assert refused.exit_code == 2
     assert "still renews its leases" in refused.output

@@ -2,10 +2,12 @@
 
 import asyncio
 import socket
+import ssl
 
 import pytest
 from botocore.exceptions import (
     ConnectionClosedError,
+    ConnectTimeoutError,
     EndpointConnectionError,
     HTTPClientError,
     ReadTimeoutError,
@@ -203,3 +205,25 @@ async def test_nobody_there_is_told_from_no_answer() -> None:
 
     with pytest.raises(EndpointConnectionError):
         await ask(connections)
+
+
+async def test_a_handshake_that_does_not_end_is_waited_for_so_long() -> None:
+    """Name, connection and TLS have one limit together; nothing was sent."""
+    ended = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+        ended.set()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    tls = ssl.create_default_context()
+    connections = Connections(f"https://127.0.0.1:{port}", tls=tls, connect_timeout_s=0.1)
+
+    with pytest.raises(ConnectTimeoutError):
+        await ask(connections)
+
+    async with asyncio.timeout(5):
+        await ended.wait()
+    server.close()
