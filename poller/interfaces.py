@@ -172,6 +172,10 @@ class LeaseStore(Protocol):
         """Forget leases whose shards no longer exist."""
         ...
 
+    async def clear(self, mapping: str) -> None:
+        """Forget all that is kept of a mapping; again, what somebody who was cut off has left of it."""
+        ...
+
     async def close(self) -> None:
         """Finish what was begun and let go of the store."""
         ...

@@ -96,8 +96,8 @@ async def _replace(state: State, leases: Sequence[Lease], *, force: bool) -> str
             raise StateRefused(f"mapping {uuid} is being read by {len(readers)} workers: end them first")
         if held and not force:
             raise StateRefused(f"mapping {uuid} has {len(held)} positions; replace them with --force")
-    for held in old.values():
-        await state.leases.delete(held)
+    for uuid in old:
+        await state.leases.clear(uuid)
     await state.leases.create(leases)
     return f"took in {len(leases)} positions of {len(mappings)} mappings"
 

@@ -195,8 +195,7 @@ class Supervisor:
     async def _remove(self, stored: StoredMapping) -> None:
         # A mapping that leaves its file keeps its place: it may come back there.
         if stored.file is None:
-            leases = await self._parts.leases.list(stored.uuid)
-            await self._parts.leases.delete(leases)
+            await self._parts.leases.clear(stored.uuid)
         await self._parts.mappings.remove(stored)
 
     async def _run(self, slot: "_Slot") -> None:

@@ -26,6 +26,7 @@ from poller.leases.dynamodb_items import (
     unchanged,
 )
 from poller.leases.dynamodb_windows import WindowParts
+from poller.leases.dynamodb_windows import partition as windows_of
 
 # Beside shard ids, which begin with letters: what is still to be made of a mapping's first listing.
 FIRST = "!first/"
@@ -153,6 +154,14 @@ class DynamoDbLeaseStore:
             for mapping in sorted({lease.mapping for lease in leases}):
                 await self._end_listing(mapping)
 
+    async def clear(self, mapping: str) -> None:
+        """Forget leases, windows and the first listing of a mapping, and at last that it had any."""
+        with state_errors():
+            for kept in (partition(mapping), windows_of(mapping)):
+                items = await self._scans.query(kept)
+                await self._all(partial(self._writes.delete, kept, str(item[SORT])) for item in items)
+            await self._writes.delete(MAPPED, mapping)
+
     async def close(self) -> None:
         """The clients belong to whoever made them."""
 
@@ -205,6 +214,7 @@ class DynamoDbLeaseStore:
         same = Condition(text="#incarnation = :incarnation", values={"incarnation": lease.incarnation})
         with suppress(ConditionFailed):
             await self._writes.delete(partition(lease.mapping), lease.shard, when=same)
+            await self._windows.ended((lease.mapping, lease.shard))
 
     async def _update(
         self,

@@ -16,6 +16,11 @@ Key = tuple[str, str]
 """Mapping and shard."""
 
 
+def partition(mapping: str) -> str:
+    """Where the parts of a mapping's windows are."""
+    return f"window/{mapping}"
+
+
 class WindowParts:
     """Writes the parts of a state before the item that names them, and removes them after it names others."""
 
@@ -33,7 +38,7 @@ class WindowParts:
         parts = [data[begin : begin + PART_BYTES] for begin in range(0, len(data), PART_BYTES)]
         names = [f"{key[1]}/{write}/{number}" for number in range(len(parts))]
         for name, part in zip(names, parts, strict=True):
-            await self._table.put(_partition(key), name, {"data": part})
+            await self._table.put(partition(key[0]), name, {"data": part})
         return {"window": None, "window_parts": " ".join(names)}
 
     async def get(self, key: Key, item: Item) -> WindowState | None:
@@ -42,7 +47,7 @@ class WindowParts:
         self._named[key] = names
         data = item.get("window")
         if names:
-            parts = [await self._table.get(_partition(key), name) for name in names]
+            parts = [await self._table.get(partition(key[0]), name) for name in names]
             if any(part is None for part in parts):
                 raise StoreUnavailable(f"the window of shard {key[1]} is being replaced")
             data = b"".join(bytes(part["data"]) for part in parts if part is not None)  # type: ignore[arg-type]
@@ -57,10 +62,10 @@ class WindowParts:
         """The item was not written: remove what was written for it."""
         await self._remove(key, str(attributes["window_parts"] or "").split())
 
+    async def ended(self, key: Key) -> None:
+        """There is no item any more: remove what it named."""
+        await self._remove(key, self._named.pop(key, ()))
+
     async def _remove(self, key: Key, names: Sequence[str]) -> None:
         for name in names:
-            await self._table.delete(_partition(key), name)
-
-
-def _partition(key: Key) -> str:
-    return f"window/{key[0]}"
+            await self._table.delete(partition(key[0]), name)

@@ -64,6 +64,12 @@ class MemoryLeaseStore:
         for lease in leases:
             self.rows.pop((lease.mapping, lease.shard), None)
 
+    async def clear(self, mapping: str) -> None:
+        """Forget all leases of a mapping."""
+        await anyio.lowlevel.checkpoint()
+        for key in [key for key in self.rows if key[0] == mapping]:
+            del self.rows[key]
+
     async def close(self) -> None:
         """Nothing is held."""
 

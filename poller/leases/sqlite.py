@@ -105,6 +105,10 @@ class SqliteLeaseStore:
             )
         )
 
+    async def clear(self, mapping: str) -> None:
+        """Forget all leases of a mapping."""
+        await self._do(lambda db: db.execute("DELETE FROM leases WHERE mapping = ?", (mapping,)))
+
     async def close(self) -> None:
         """The file belongs to whoever opened it."""
 

@@ -262,6 +262,17 @@ async def test_a_deleted_lease_is_gone(store: LeaseStore) -> None:
         await store.checkpoint(held, Position.after("1"))
 
 
+async def test_a_cleared_mapping_has_no_leases(store: LeaseStore) -> None:
+    """Those of other mappings stay, and clearing it again is no error."""
+    await store.create([lease(), lease("s2"), replace(lease(), mapping="other")])
+
+    await store.clear("m")
+    await store.clear("m")
+
+    assert list(await store.list("m")) == []
+    assert list(await store.mappings()) == ["other"]
+
+
 async def test_concurrent_checkpoints_of_many_shards_all_arrive(store: LeaseStore) -> None:
     """Writes that share a commit do not lose each other."""
     shards = [f"s{n:02}" for n in range(40)]

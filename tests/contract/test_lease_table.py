@@ -111,6 +111,31 @@ async def test_a_mapping_whose_leases_are_gone_is_listed_for_the_first_time_agai
     assert await table.query("lease/m") == []
 
 
+async def test_clearing_a_mapping_finishes_what_was_cut_off(store: LeaseStore, table: Table) -> None:
+    """Whoever comes after a worker that died between two deletes leaves nothing of the mapping."""
+    await store.create([lease()])
+    held = await store.take(lease(), "w1")
+    await store.checkpoint(held, Position.after("1"), window(900_000))
+    await table.delete("lease/m", "s1")  # all that the worker before got done
+
+    await store.clear("m")
+
+    assert await table.query("lease/m") == []
+    assert await table.query("window/m") == []
+    assert await store.mappings() == []
+
+
+async def test_a_deleted_lease_leaves_no_window(store: LeaseStore, table: Table) -> None:
+    """The parts of a large state go with the lease that named them."""
+    await store.create([lease()])
+    held = await store.take(lease(), "w1")
+    await store.checkpoint(held, Position.after("1"), window(900_000))
+
+    await store.delete(await store.list("m"))
+
+    assert await table.query("window/m") == []
+
+
 async def test_a_stale_worker_does_not_delete_the_shards_of_a_recreated_stream(
     store: LeaseStore, table: Table
 ) -> None:

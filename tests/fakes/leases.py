@@ -117,6 +117,15 @@ class FakeLeaseStore:
             self._history.add(LeaseForgotten(self._now(), lease.mapping, self._process, lease.shard))
         await self._end()
 
+    async def clear(self, mapping: str) -> None:
+        """Forget all leases of a mapping."""
+        await self._begin()
+        forgotten = await self._inner.list(mapping)
+        await self._inner.clear(mapping)
+        for lease in forgotten:
+            self._history.add(LeaseForgotten(self._now(), mapping, self._process, lease.shard))
+        await self._end()
+
     async def close(self) -> None:
         """Nothing is held."""
 

@@ -159,6 +159,10 @@ class GatedLeases:
         self._gate.check()
         await self._inner.delete(leases)
 
+    async def clear(self, mapping: str) -> None:
+        self._gate.check()
+        await self._inner.clear(mapping)
+
     async def close(self) -> None:
         await self._inner.close()
 
