@@ -23,6 +23,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.aws.control import lambda_client
+from tests.aws.invoking import invoke
 from tests.aws.running import Run, stop, until
 
 HANDLERS = '''
@@ -151,13 +152,11 @@ def _sending(made: Campaign, events: int) -> Iterator[threading.Thread]:
     def send(number: int) -> None:
         while True:
             try:
-                answer = client.invoke(
-                    FunctionName="work", InvocationType="Event", Payload=json.dumps({"number": number})
-                )
+                answered = invoke(client, "work", {"number": number}, InvocationType="Event")
             except (BotoCoreError, ClientError):
                 time.sleep(0.05)
             else:
-                made.accepted[answer["ResponseMetadata"]["RequestId"]] = number
+                made.accepted[answered.request_id] = number
                 return
 
     def send_all() -> None:

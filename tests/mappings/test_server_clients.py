@@ -69,6 +69,12 @@ def client(endpoint: str, key: tuple[str, str] = WRITER, **options: Any) -> Any:
     )
 
 
+def _read(answer: Any) -> Any:
+    """To the end of the payload: until then it holds its connection."""
+    answer["Payload"].read()
+    return answer
+
+
 OPERATIONS: dict[str, Callable[[Any], Any]] = {
     "create": lambda c: c.create_event_source_mapping(
         EventSourceArn=QUEUE,
@@ -88,7 +94,7 @@ OPERATIONS: dict[str, Callable[[Any], Any]] = {
     "tag": lambda c: c.tag_resource(Resource=MAPPING, Tags=TAGS),
     "untag": lambda c: c.untag_resource(Resource=MAPPING, TagKeys=["größe", "a/b", "a b", "c&d"]),
     "list tags": lambda c: c.list_tags(Resource=MAPPING),
-    "invoke": lambda c: c.invoke(FunctionName="audit", Payload=b'{"a": 1}', ClientContext="e30="),
+    "invoke": lambda c: _read(c.invoke(FunctionName="audit", Payload=b'{"a": 1}', ClientContext="e30=")),
     "get function": lambda c: c.get_function(FunctionName="audit", Qualifier="live"),
     "get configuration": lambda c: c.get_function_configuration(FunctionName="audit"),
 }
