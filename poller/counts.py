@@ -124,7 +124,10 @@ class Counts:
 def count_request(counts: Counts, operation: str, outcome: str, duration_s: float) -> None:
     """Count a request to the source."""
     tally(counts.requests, (operation, outcome))
-    counts.request_s.setdefault(operation, Histogram(REQUEST_S)).observe(duration_s)
+    durations = counts.request_s.get(operation)
+    if durations is None:
+        durations = counts.request_s[operation] = Histogram(REQUEST_S)
+    durations.observe(duration_s)
 
 
 def tally(counts: dict[Key, int], key: Key) -> None:

@@ -4,8 +4,9 @@ Implementations are dumb: they never retry, never batch and never decide. What t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct
 
 from poller.core.documents import Document
 from poller.core.leasing import Lease
@@ -28,8 +29,7 @@ class Clock(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unsettled:
+class Unsettled(Struct, frozen=True, kw_only=True):
     """What a source did not settle of what it was told."""
 
     again: Sequence[Record] = ()
@@ -68,8 +68,7 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
+class Invocation(Struct, frozen=True, kw_only=True):
     """One request to a function."""
 
     payload: bytes
@@ -86,7 +85,7 @@ class Invocation:
     """Which version is to run; empty for the one that its target means."""
     client_context: str = ""
     """JSON for the handler's context."""
-    tail: LogTail | None = field(default=None, repr=False, compare=False)
+    tail: LogTail | None = None
     """Takes what the invocation prints."""
     by_caller: bool = False
     """Whether a client waits for the answer, who is refused rather than kept waiting for a slot."""

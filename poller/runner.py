@@ -96,7 +96,7 @@ class Runner:
         poller_parts = PollerParts(
             mapping=self.mapping.uuid,
             source=self._source,
-            target=WatchedTarget(parts.target, self._watch),
+            target=WatchedTarget(parts.target, self._watch, self.meter.counts),
             watch=self._watch,
             rules=rules_for(self.mapping, parts.tempo),
             gate=WatchedGate(GroupGate(self._drain), self._watch)

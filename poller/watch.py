@@ -1,11 +1,12 @@
 """Notices what takes too long and says what it waits for: an enabled lane never stands still in silence."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from itertools import count
 
 from poller.core.outcomes import Outcome
 from poller.core.records import Record
+from poller.counts import Counts
 from poller.gates import Gate
 from poller.interfaces import Clock, Invocation, Target
 from poller.telemetry import Meter
@@ -32,16 +33,6 @@ class Watch:
     def waiting_for(self, reason: str) -> AbstractContextManager[None]:
         """Watch what happens inside."""
         return _Wait(self._waits, next(self._numbers), (reason, self._clock.monotonic()))
-
-    @contextmanager
-    def invoking(self) -> Iterator[None]:
-        """Watch an invocation, and count it while it is under way."""
-        self._meter.counts.invocations += 1
-        try:
-            with self.waiting_for(FUNCTION):
-                yield
-        finally:
-            self._meter.counts.invocations -= 1
 
     async def run(self, drain: Drain) -> None:
         """Look until draining begins."""
@@ -77,10 +68,11 @@ class _Wait:
 
 
 class WatchedTarget:
-    """A target whose invocations are watched."""
+    """A target whose invocations are watched, and counted while they are under way."""
 
-    def __init__(self, target: Target, watch: Watch) -> None:
+    def __init__(self, target: Target, watch: Watch, counts: Counts) -> None:
         self._target = target
+        self._counts = counts
         self._watch = watch
 
     async def ready(self) -> bool:
@@ -89,8 +81,12 @@ class WatchedTarget:
 
     async def invoke(self, invocation: Invocation) -> Outcome:
         """Invoke the target."""
-        with self._watch.invoking():
-            return await self._target.invoke(invocation)
+        self._counts.invocations += 1
+        try:
+            with self._watch.waiting_for(FUNCTION):
+                return await self._target.invoke(invocation)
+        finally:
+            self._counts.invocations -= 1
 
     async def close(self) -> None:
         """Close the target."""

@@ -3,9 +3,11 @@
 import hashlib
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
+
+from msgspec import Struct
 
 from poller.core.payload import MAX_PAYLOAD_BYTES, count_that_fits, encoded_size
 from poller.core.records import Record, total_size
@@ -27,8 +29,7 @@ class Trigger(StrEnum):
     """It is what was left of another batch: cut at a reported failure, or at what was too old."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class Batch(Struct, frozen=True, kw_only=True):
     """Records that are delivered together, and what became of them so far."""
 
     records: tuple[Record, ...]
@@ -43,7 +44,7 @@ class Batch:
     """Deliveries in a row that failed before the function could run."""
     window: TimeWindow | None = None
     """The tumbling window of its records. Without records it is the window's final invocation."""
-    members: bytes = field(default=b"", repr=False)
+    members: bytes = b""
     """What the event holds beside its records, encoded."""
 
 

@@ -1,10 +1,9 @@
 """What can come of an invocation. A function that failed is data here, never an exception."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Succeeded:
+class Succeeded(Struct, frozen=True, kw_only=True):
     """The function ran and returned `payload`."""
 
     payload: bytes
@@ -12,8 +11,7 @@ class Succeeded:
     executed_version: str = "$LATEST"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FunctionError:
+class FunctionError(Struct, frozen=True, kw_only=True):
     """The function ran and failed: it raised, timed out, exited, or answered more than fits."""
 
     error_type: str
@@ -25,8 +23,7 @@ class FunctionError:
     """Value of X-Amz-Function-Error."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Throttled:
+class Throttled(Struct, frozen=True, kw_only=True):
     """Refused for load: the function did not run."""
 
     retry_after_s: float | None = None
@@ -34,23 +31,20 @@ class Throttled:
     """Whether it was the function's own reserved concurrency that was used up."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unreachable:
+class Unreachable(Struct, frozen=True, kw_only=True):
     """The request failed before the function could run: refused, denied, not found, 5xx."""
 
     reason: str
     status_code: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LostReply:
+class LostReply(Struct, frozen=True, kw_only=True):
     """The request was sent and no whole answer came back: whether the function ran is unknown."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TooLarge:
+class TooLarge(Struct, frozen=True, kw_only=True):
     """The event exceeds the payload quota; it can never be invoked as it is."""
 
     size: int

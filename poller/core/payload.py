@@ -48,10 +48,13 @@ def encoded_size(count: int, record_bytes: int) -> int:
 
 def count_that_fits(records: Iterable[Record], *, limit_bytes: int, limit_count: int) -> int:
     """How many leading records one payload can hold; at least one, so that an oversized record moves on."""
+    sizes = [len(record.event) for record in islice(records, limit_count)]
+    if encoded_size(len(sizes), sum(sizes)) <= limit_bytes:
+        return len(sizes)
     count = 0
     room = limit_bytes - encoded_size(1, 0)
-    for record in islice(records, limit_count):
-        room -= len(record.event) + (count > 0)
+    for size in sizes:
+        room -= size + (count > 0)
         if room < 0 and count:
             break
         count += 1

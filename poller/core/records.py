@@ -36,8 +36,7 @@ class Record(Struct, frozen=True, kw_only=True, eq=False, gc=False):
         return len(self.event)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(Struct, frozen=True, kw_only=True):
     """What one read returned."""
 
     records: Sequence[Record] = ()

@@ -6,8 +6,10 @@ succeeds or is discarded.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct, structs
 
 from poller.core.backoff import Backoff
 from poller.core.batching import Batch, Trigger, batch_id
@@ -25,16 +27,14 @@ from poller.core.records import Record
 from poller.core.responses import InvalidResponse, failed_items, returned_state
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Now:
+class Now(Struct, frozen=True, kw_only=True):
     """The two clocks: deadlines use `monotonic`, the age of a record uses `wall`."""
 
     monotonic: float
     wall: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
+class Admission(Struct, frozen=True, kw_only=True):
     """What of a batch may be delivered now."""
 
     deliver: Batch | None
@@ -42,8 +42,7 @@ class Admission:
     discard: Discard | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """What is to be done about a batch that was delivered; each of its records is in exactly one part."""
 
     done: Sequence[Record] = ()
@@ -195,7 +194,7 @@ class StreamRetry:
             return Verdict(
                 retry=halves, delay_s=self.failure_backoff.delay(1), failed=failed, problem=problem
             )
-        tried = replace(batch, tries=batch.tries + 1, invoke_count=batch.invoke_count + 1, refusals=0)
+        tried = structs.replace(batch, tries=batch.tries + 1, invoke_count=batch.invoke_count + 1, refusals=0)
         if 0 <= self.maximum_retry_attempts < tried.tries:
             discard = _discard(
                 batch,
@@ -247,7 +246,7 @@ def describe(outcome: Outcome) -> str | None:
 
 
 def _refused(batch: Batch, outcome: Throttled | Unreachable, backoff: Backoff) -> Verdict:
-    again = replace(batch, refusals=batch.refusals + 1)
+    again = structs.replace(batch, refusals=batch.refusals + 1)
     delay_s = backoff.delay(again.refusals)
     if isinstance(outcome, Throttled) and outcome.retry_after_s is not None:
         delay_s = max(delay_s, outcome.retry_after_s)
@@ -256,7 +255,7 @@ def _refused(batch: Batch, outcome: Throttled | Unreachable, backoff: Backoff) -
 
 def _reduced(batch: Batch, records: tuple[Record, ...]) -> Batch:
     scope = f"{batch.id}|reduced"
-    return replace(batch, records=records, id=batch_id(scope, records))
+    return structs.replace(batch, records=records, id=batch_id(scope, records))
 
 
 def _discard(

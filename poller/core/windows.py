@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from msgspec import structs
+
 from poller.core.batching import Batch, Batcher, BatchLimits, Gatherer, Trigger, content_id
 from poller.core.discards import Discard
 from poller.core.payload import window_members
@@ -171,7 +173,9 @@ class TumblingWindows:
 
     def frame(self, batch: Batch) -> Batch:
         """A batch as it is to be delivered now: with the window and the state that it continues."""
-        return replace(batch, window=self._open.window, members=self._members(final=not batch.records))
+        return structs.replace(
+            batch, window=self._open.window, members=self._members(final=not batch.records)
+        )
 
     def final(self) -> Batch:
         """The final invocation of the open window."""
@@ -296,5 +300,5 @@ class WindowedBatcher:
         over = bool(self._later) or self._windows.over
         batch = self._current.take(now, flush=flush or over)
         if batch is not None and over and batch.trigger is Trigger.SHARD_END:
-            batch = replace(batch, trigger=Trigger.TUMBLING_WINDOW)
+            batch = structs.replace(batch, trigger=Trigger.TUMBLING_WINDOW)
         return batch

@@ -1,10 +1,10 @@
 """How a function that failed looks to whoever invoked it: AWS's error types and texts."""
 
 import signal
-from dataclasses import replace
 from typing import Any
 
 import orjson
+from msgspec import structs
 
 from poller.core.outcomes import FunctionError
 
@@ -75,9 +75,9 @@ def explained(error: FunctionError, *, request_id: str, timeout_s: float) -> Fun
         return error
     match error.error_type:
         case "Sandbox.Timedout":
-            return replace(error, payload=timed_out(request_id, timeout_s=timeout_s).payload)
+            return structs.replace(error, payload=timed_out(request_id, timeout_s=timeout_s).payload)
         case "Function.ResponseSizeTooLarge":
-            return replace(error, payload=response_too_large().payload)
+            return structs.replace(error, payload=response_too_large().payload)
         case _:
             message = f"The application answered with status {error.status_code}."
-            return replace(error, payload=_sandbox_error(error.error_type, message).payload)
+            return structs.replace(error, payload=_sandbox_error(error.error_type, message).payload)

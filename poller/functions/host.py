@@ -1,10 +1,10 @@
 """A function's processes: started on demand, up to its concurrency, and shared fairly among invocations."""
 
 import math
-from dataclasses import replace
 
 import anyio
 import structlog
+from msgspec import structs
 
 from poller.core.backoff import Backoff
 from poller.core.outcomes import FunctionError, Outcome, Succeeded, Throttled, TooLarge, Unreachable
@@ -79,7 +79,7 @@ class FunctionHost:
         finally:
             self._slots.free(line)
         if asked.version != LATEST and isinstance(outcome, Succeeded | FunctionError):
-            return replace(outcome, executed_version=asked.version)
+            return structs.replace(outcome, executed_version=asked.version)
         return outcome
 
     async def close(self) -> None:

@@ -10,7 +10,6 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -24,6 +23,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
     SSLError,
 )
+from msgspec import Struct
 
 # An answer that has begun must end: one that only drips would hold its lane for ever (faults 67).
 BODY_TIMEOUT_S = 30.0
@@ -37,13 +37,19 @@ _KEEPALIVE_S = 60
 _LENGTHS = frozenset((b"content-length", b"transfer-encoding"))
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A whole answer."""
 
     status: int
     raw_headers: list[tuple[bytes, bytes]]
     body: bytes
+
+    def header(self, name: bytes) -> str | None:
+        """One header, by its lower-case name."""
+        for given, value in self.raw_headers:
+            if given.lower() == name:
+                return value.decode("latin-1")
+        return None
 
     @property
     def headers(self) -> Mapping[str, str]:

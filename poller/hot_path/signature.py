@@ -47,7 +47,10 @@ class Signer:
         self._outline = outline
         self._signed_at = -1
         self._credentials: ReadOnlyCredentials | None = None
-        self._key = self._canonical = self._to_sign = self._opening = b""
+        # What stays the same is digested once; each request goes on from a copy.
+        self._canonical = sha256()
+        self._mac = hmac.new(b"", digestmod=sha256)
+        self._to_sign = self._opening = b""
 
     def head(self, digest: str, size: int, credentials: ReadOnlyCredentials, now: float) -> bytes:
         """The whole head of a request, up to the empty line.
@@ -61,10 +64,15 @@ class Signer:
         second = int(now)
         if second != self._signed_at or credentials != self._credentials:
             self._prepare(second, credentials)
-        canonical = self._canonical + digest.encode()
-        text = self._to_sign + sha256(canonical).hexdigest().encode()
-        signature = hmac.digest(self._key, text, "sha256").hex()
-        return b"%b%b\r\nContent-Length: %d\r\n\r\n" % (self._opening, signature.encode(), size)
+        canonical = self._canonical.copy()
+        canonical.update(digest.encode())
+        signature = self._mac.copy()
+        signature.update(self._to_sign + canonical.hexdigest().encode())
+        return b"%b%b\r\nContent-Length: %d\r\n\r\n" % (
+            self._opening,
+            signature.hexdigest().encode(),
+            size,
+        )
 
     def _prepare(self, second: int, credentials: ReadOnlyCredentials) -> None:
         """Everything that stays the same for a second."""
@@ -78,14 +86,15 @@ class Signer:
         lines = "".join(f"{name}:{' '.join(signed[name].split())}\n" for name in sorted(signed))
         request = f"{outline.method}\n{outline.path}\n{outline.query}\n{lines}\n{names}\n"
         sent = "".join(f"{name}: {value}\r\n" for name, value in {**signed, **outline.unsigned}.items())
-        self._canonical = request.encode()
+        self._canonical = sha256(request.encode())
         self._to_sign = f"{_ALGORITHM}\n{date}\n{scope}\n".encode()
         self._opening = (
             f"{outline.method} {outline.target} HTTP/1.1\r\n{sent}"
             f"authorization: {_ALGORITHM} Credential={credentials.access_key}/{scope}, "
             f"SignedHeaders={names}, Signature="
         ).encode()
-        self._key = _signing_key(credentials.secret_key, date[:8], outline.region, outline.service)
+        key = _signing_key(credentials.secret_key, date[:8], outline.region, outline.service)
+        self._mac = hmac.new(key, digestmod=sha256)
         self._signed_at, self._credentials = second, credentials
 
 

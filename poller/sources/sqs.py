@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from mappings.arns import EventSource
@@ -246,6 +245,5 @@ def _entries(records: Sequence[Record]) -> list[dict[str, str]]:
     return [{"Id": str(i), "ReceiptHandle": record.receipt} for i, record in enumerate(records)]
 
 
-def _chunks(records: Sequence[Record]) -> list[list[Record]]:
-    remaining = iter(records)
-    return list(iter(lambda: list(islice(remaining, BATCH_ENTRIES)), []))
+def _chunks(records: Sequence[Record]) -> list[Sequence[Record]]:
+    return [records[first : first + BATCH_ENTRIES] for first in range(0, len(records), BATCH_ENTRIES)]

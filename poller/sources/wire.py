@@ -117,6 +117,7 @@ class TablePage(Struct, gc=False):
     NextShardIterator: str | None = None
 
 
+_decode_text = Decoder(str).decode
 decode_attributes = Decoder(Attributes).decode
 decode_messages = Decoder(Messages).decode
 decode_settled = Decoder(Settled).decode
@@ -164,10 +165,10 @@ def is_given(value: Raw) -> bool:
 
 
 def text_of(value: Raw) -> str:
-    """The text a JSON string stands for; a string without escapes stands for itself."""
-    text = str(value, "utf-8")
-    if "\\" not in text:
-        return text[1:-1]
-    decoded = decode_json(text)
-    assert isinstance(decoded, str)
-    return decoded
+    """The text a JSON string stands for."""
+    try:
+        return _decode_text(value)
+    except DecodeError:  # half a character, which the decoder refuses
+        decoded = decode_json(bytes(value))
+        assert isinstance(decoded, str)
+        return decoded

@@ -1,9 +1,9 @@
 """Functions behind plain HTTP: the body of the POST is the Lambda event, the answer is its response."""
 
 import time
-from dataclasses import replace
 
 import aiohttp
+from msgspec import structs
 
 from mappings.function_options import LATEST
 from poller.core.outcomes import FunctionError, LostReply, Outcome, Succeeded, Throttled, Unreachable
@@ -69,7 +69,7 @@ class HttpTarget:
                 self._slots.free(line)
         version = invocation.version or self._version
         if version != LATEST and isinstance(outcome, Succeeded | FunctionError):
-            return replace(outcome, executed_version=version)
+            return structs.replace(outcome, executed_version=version)
         return outcome
 
     async def _post(self, invocation: Invocation) -> Outcome:

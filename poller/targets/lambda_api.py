@@ -1,7 +1,5 @@
 """AWS Lambda functions through the Invoke API; a function error is told from an invoke error."""
 
-from dataclasses import dataclass
-
 import aiohttp
 import orjson
 from botocore.exceptions import (
@@ -15,6 +13,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
     SSLError,
 )
+from msgspec import Struct
 
 from poller.aws import Aws, error_code
 from poller.core.outcomes import (
@@ -97,8 +96,7 @@ class LambdaTarget:
         """The clients belong to the session."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
+class _Answer(Struct, frozen=True, kw_only=True):
     """What the function's run is told by."""
 
     status: int
@@ -108,11 +106,10 @@ class _Answer:
 
 
 def _hot_answer(answer: Answer) -> _Answer:
-    headers = answer.headers
     return _Answer(
         status=answer.status,
-        function_error=headers.get("x-amz-function-error"),
-        version=headers.get("x-amz-executed-version"),
+        function_error=answer.header(b"x-amz-function-error"),
+        version=answer.header(b"x-amz-executed-version"),
         payload=answer.body,
     )
 

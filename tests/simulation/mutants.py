@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
 import poller.core.leasing
 import poller.core.lineage
 import poller.core.retrying
@@ -138,7 +140,7 @@ async def _drop_last_page(self: Poller, page: Page) -> None:
 
 async def _empty_is_end(self: Poller) -> tuple[Page, float]:
     page, elapsed_s = await _receive(self)
-    return (page if page.records else replace(page, end_of_shard=True)), elapsed_s
+    return (page if page.records else structs.replace(page, end_of_shard=True)), elapsed_s
 
 
 async def _recover_silently(self: Poller, error: SourceError, failures: int) -> None:
@@ -195,12 +197,12 @@ _queue_judge = QueueRetry.judge
 
 def _right_half_first(self: StreamRetry, *args: Any, **kwargs: Any) -> Verdict:
     verdict = _stream_failed(self, *args, **kwargs)
-    return replace(verdict, retry=verdict.retry[::-1])
+    return structs.replace(verdict, retry=verdict.retry[::-1])
 
 
 def _left_half_only(self: StreamRetry, *args: Any, **kwargs: Any) -> Verdict:
     verdict = _stream_failed(self, *args, **kwargs)
-    return replace(verdict, retry=verdict.retry[:1])
+    return structs.replace(verdict, retry=verdict.retry[:1])
 
 
 def _no_bisect(self: StreamRetry, *args: Any, **kwargs: Any) -> Verdict:
