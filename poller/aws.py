@@ -30,6 +30,7 @@ from poller.errors import (
 )
 from poller.hot_path.route import HotPath, Route
 from poller.settings import requests_ca_bundle
+from poller.waiting import Turns
 
 CONNECT_TIMEOUT_S = 5.0
 # Pollers and lanes bound what is under way; the pool must never be what makes one wait for another.
@@ -97,6 +98,7 @@ class Aws:
         )
         self._clients: dict[tuple[str, str, float], Any] = {}
         self._making = anyio.Lock()
+        self._turns = Turns()
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -162,7 +164,7 @@ class Aws:
         """An operation on its hot path, or aiobotocore's; parameters are those of `route`."""
         route = await self.route(service, region, operation, example, read_timeout_s=read_timeout_s)
         if route is not None:
-            return HotCall(route)
+            return HotCall(route, self._turns)
         client = await self.client(service, region, read_timeout_s=read_timeout_s)
         return ClientCall(client, operation)
 

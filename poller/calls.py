@@ -9,9 +9,12 @@ from botocore import xform_name
 
 from poller.core.payload import encode_json
 from poller.hot_path.route import Route
+from poller.waiting import Turns
 
 # The largest answer that is known: 10 MiB of Kinesis data as base64, with its keys.
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
+# To read a page of so much takes a millisecond.
+_LARGE_BYTES = 1024 * 1024
 
 
 class Call(Protocol):
@@ -26,12 +29,15 @@ class Call(Protocol):
 class HotCall:
     """A call on the hot path: the answer is passed on as it came."""
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, route: Route, turns: Turns) -> None:
         self._route = route
+        self._turns = turns
 
     async def __call__(self, request: Mapping[str, Any]) -> bytes:
         """Send the request."""
         answer = await self._route.send(encode_json(request), limit_bytes=MAX_ANSWER_BYTES)
+        if len(answer.body) > _LARGE_BYTES:
+            await self._turns.take()  # whoever called reads it now
         return answer.body
 
 

@@ -1,4 +1,4 @@
-"""Waits that can be woken: signals, and the drain that wakes them all."""
+"""Waits that can be woken: signals, and the drain that wakes them all. And turns, for who has much to do."""
 
 import asyncio
 import weakref
@@ -59,6 +59,22 @@ class Signals:
         """Wake everyone who waits for any of them."""
         for signal in list(self._signals.values()):
             signal.set()
+
+
+class Turns:
+    """Lets one after the other go on, each in a round of the event loop of its own.
+
+    Many answers of megabytes may arrive at once: taken in one after the other without a pause, they would
+    keep everything else waiting for as long as all of them take.
+    """
+
+    def __init__(self) -> None:
+        self._taken = asyncio.Lock()
+
+    async def take(self) -> None:
+        """Wait for a turn, which lasts until the next await."""
+        await self._taken.acquire()
+        asyncio.get_running_loop().call_soon(self._taken.release)
 
 
 class Drain:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from poller.core.payload import MAX_PAYLOAD_BYTES, count_that_fits, encoded_size
+from poller.core.payload import MAX_PAYLOAD_BYTES, encoded_size, that_fit
 from poller.core.records import Record, total_size
 from poller.core.timewindow import TimeWindow
 
@@ -138,24 +138,27 @@ class Batcher:
         if trigger is None:
             return None
         size = self._limits.size
-        count = count_that_fits(self._pending, limit_bytes=self._payload_bytes, limit_count=size)
+        count, size_bytes = that_fit(self._pending, limit_bytes=self._payload_bytes, limit_count=size)
         if count == size:
             trigger = Trigger.SIZE
         elif count < len(self._pending):
             trigger = Trigger.BYTES
-        records = self._cut(count)
+        records = self._cut(count, size_bytes)
         return Batch(records=records, trigger=trigger, id=batch_id(self._scope, records))
 
-    def _cut(self, count: int) -> tuple[Record, ...]:
+    def _cut(self, count: int, size_bytes: int) -> tuple[Record, ...]:
         if count == len(self._pending):
             return tuple(self.drop_all())
         records = tuple([self._pending.popleft() for _ in range(count)])
-        self._bytes -= total_size(records)
-        self._messages.difference_update([record.item_identifier for record in records])
+        self._bytes -= size_bytes
+        if self._messages:
+            self._messages.difference_update([record.item_identifier for record in records])
         return records
 
     def drop_repeated(self, records: Sequence[Record]) -> Sequence[Record]:
         """Give up what was gathered of messages that were received again: only the last receipt is good."""
+        if not self._messages:
+            return ()
         again = self._messages.intersection([record.item_identifier for record in records])
         if not again:
             return ()

@@ -1,7 +1,7 @@
 """The only code that may advance a checkpoint: the contiguous prefix of finished records of a shard."""
 
-from collections import deque
 from collections.abc import Iterable
+from itertools import takewhile
 
 from poller.core.records import Record
 
@@ -13,32 +13,32 @@ class Frontier:
     """
 
     def __init__(self) -> None:
-        self._order: deque[Record] = deque()
-        self._open: set[Record] = set()
+        self._order: list[Record] = []
+        self._finished: set[Record] = set()
+        """Those of them that are finished, and that the checkpoint could not pass yet."""
         self._passed: str | None = None
         self._advanced_to: str | None = None
 
     def admit(self, records: Iterable[Record]) -> None:
         """Records were read. Records without a position belong to a queue and are not kept."""
-        kept = [record for record in records if record.position is not None]
-        self._order.extend(kept)
-        self._open.update(kept)
+        self._order.extend([record for record in records if record.position is not None])
 
     def resolve(self, records: Iterable[Record]) -> None:
         """Records are finished: handled, filtered out or discarded."""
-        self._open.difference_update(records)
+        if self._order:
+            self._finished.update(records)
 
     @property
     def movable(self) -> bool:
         """Whether finished records are to be passed over."""
-        return bool(self._order) and self._order[0] not in self._open
+        return bool(self._order) and self._order[0] in self._finished
 
     def advance(self) -> str | None:
         """Pass over finished records; the sequence number reached, or None if it has not moved."""
-        reached: str | None = None
-        order, unfinished = self._order, self._open
-        while order and order[0] not in unfinished:
-            reached = order.popleft().position
+        passed = list(takewhile(self._finished.__contains__, self._order))
+        del self._order[: len(passed)]
+        self._finished.difference_update(passed)
+        reached = passed[-1].position if passed else None
         if reached is not None:
             self._passed = reached
         # Records that share a sequence number (de-aggregated ones) are passed only together.
@@ -57,4 +57,4 @@ class Frontier:
     @property
     def settled(self) -> bool:
         """Whether every record that was read is finished."""
-        return not self._open
+        return len(self._finished) == len(self._order)

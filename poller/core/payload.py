@@ -46,11 +46,15 @@ def encoded_size(count: int, record_bytes: int) -> int:
     return len(_OPENING) + record_bytes + max(count - 1, 0) + len(_CLOSING) + len(_END)
 
 
-def count_that_fits(records: Iterable[Record], *, limit_bytes: int, limit_count: int) -> int:
-    """How many leading records one payload can hold; at least one, so that an oversized record moves on."""
+def that_fit(records: Iterable[Record], *, limit_bytes: int, limit_count: int) -> tuple[int, int]:
+    """How many leading records one payload can hold, and their bytes.
+
+    At least one, so that an oversized record moves on.
+    """
     sizes = [len(record.event) for record in islice(records, limit_count)]
-    if encoded_size(len(sizes), sum(sizes)) <= limit_bytes:
-        return len(sizes)
+    total = sum(sizes)
+    if encoded_size(len(sizes), total) <= limit_bytes:
+        return len(sizes), total
     count = 0
     room = limit_bytes - encoded_size(1, 0)
     for size in sizes:
@@ -58,7 +62,7 @@ def count_that_fits(records: Iterable[Record], *, limit_bytes: int, limit_count:
         if room < 0 and count:
             break
         count += 1
-    return count
+    return count, sum(sizes[:count])
 
 
 def encode_json(value: object) -> bytes:

@@ -97,7 +97,8 @@ class DynamoDbReader:
         with source_errors(f"{self._stream.name}/{self._shard}"):
             answer = read(decode_table_page, await self._get_records(request))
         self._iterator = answer.NextShardIterator
-        wanted = [record for record in answer.Records if self._wanted(record)]
+        pinned = self._not_before is not None
+        wanted = [record for record in answer.Records if self._wanted(record)] if pinned else answer.Records
         return Page(
             records=await in_turns(wanted, self._events.records),
             # A page of records that were passed over is no sign of the tip.
@@ -130,6 +131,7 @@ class DynamoDbEvents:
 
     def records(self, found: Sequence[TableRecord]) -> list[Record]:
         """Changes in order; their keys and images are passed on as they are."""
+        version, region, origin = self._version, self._region, self._origin
         made: list[Record] = []
         created_at, time = -1.0, b""
         for record in found:
@@ -138,26 +140,37 @@ class DynamoDbEvents:
             if change.ApproximateCreationDateTime != created_at:  # whole seconds: many changes share one
                 created_at = change.ApproximateCreationDateTime
                 time = repr(created_at).encode()
-            parts = [b'{"eventID":', record.event_id, b',"eventName":', record.event_name, self._version]
-            parts += (record.aws_region or self._region, b',"dynamodb":{"ApproximateCreationDateTime":', time)
-            parts += (b',"Keys":', change.Keys)
-            if change.NewImage:
-                parts += (b',"NewImage":', change.NewImage)
-            if change.OldImage:
-                parts += (b',"OldImage":', change.OldImage)
-            parts += (b',"SequenceNumber":"', number.encode(), b'"')
-            if change.SizeBytes:
-                parts += (b',"SizeBytes":', change.SizeBytes)
-            if change.StreamViewType:
-                parts += (b',"StreamViewType":', change.StreamViewType)
-            parts.append(b"}")
-            if record.user_identity:
-                parts.append(_identity(record.user_identity))
-            parts.append(self._origin)
+            event = b"".join(
+                (
+                    b'{"eventID":',
+                    record.event_id,
+                    b',"eventName":',
+                    record.event_name,
+                    version,
+                    record.aws_region or region,
+                    b',"dynamodb":{"ApproximateCreationDateTime":',
+                    time,
+                    b',"Keys":',
+                    change.Keys,
+                    b',"NewImage":' if change.NewImage else b"",
+                    change.NewImage,
+                    b',"OldImage":' if change.OldImage else b"",
+                    change.OldImage,
+                    b',"SequenceNumber":"',
+                    number.encode(),
+                    b'","SizeBytes":' if change.SizeBytes else b'"',
+                    change.SizeBytes,
+                    b',"StreamViewType":' if change.StreamViewType else b"",
+                    change.StreamViewType,
+                    b"}",
+                    _identity(record.user_identity) if record.user_identity else b"",
+                    origin,
+                )
+            )
             made.append(
                 Record(
                     item_identifier=number,
-                    event=b"".join(parts),
+                    event=event,
                     arrived_at=created_at,
                     order_key=str(change.Keys, "utf-8"),
                     position=number,

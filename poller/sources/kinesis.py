@@ -115,7 +115,7 @@ class KinesisReader:
             records=await in_turns(answer.Records, self._events.records),
             behind=bool(answer.MillisBehindLatest),
             end_of_shard=self._iterator is None,
-            source_bytes=sum([_data_bytes(record.Data) for record in answer.Records]),
+            source_bytes=_data_bytes(answer.Records),
         )
 
     async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:  # noqa: ARG002
@@ -188,9 +188,9 @@ def _encryption(kind: Raw) -> bytes:
     return b',"encryptionType":' + bytes(kind) if is_given(kind) else b""
 
 
-def _data_bytes(data: Raw) -> int:
-    """Size of data before it became base64, all but the padding."""
-    return (len(data) - 2) * 3 // 4
+def _data_bytes(records: Sequence[KinesisRecord]) -> int:
+    """Size of their data before it became base64, all but the padding."""
+    return sum([len(record.Data) - 2 for record in records]) * 3 // 4
 
 
 def _shard(entry: Mapping[str, Any]) -> Shard:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poller.core.payload import count_that_fits, decode_json, encode_json, encode_records, encoded_size
+from poller.core.payload import decode_json, encode_json, encode_records, encoded_size, that_fit
 from tests.core.records import record
 
 
@@ -23,10 +23,11 @@ def test_what_fits_is_the_longest_prefix_within_the_limit(sizes: list[int], limi
     """One record more would pass the limit; only a single oversized record may pass it."""
     records = [record(i, size=size) for i, size in enumerate(sizes)]
 
-    count = count_that_fits(records, limit_bytes=limit, limit_count=100)
+    count, size_bytes = that_fit(records, limit_bytes=limit, limit_count=100)
 
     assert count == 1 or len(encode_records(records[:count])) <= limit
     assert count == len(records) or len(encode_records(records[: count + 1])) > limit
+    assert size_bytes == sum(sizes[:count])
 
 
 def test_a_payload_of_exactly_the_limit_fits() -> None:
@@ -34,8 +35,8 @@ def test_a_payload_of_exactly_the_limit_fits() -> None:
     records = [record(1, size=10), record(2, size=10)]
     exact = len(encode_records(records))
 
-    assert count_that_fits(records, limit_bytes=exact, limit_count=10) == 2
-    assert count_that_fits(records, limit_bytes=exact - 1, limit_count=10) == 1
+    assert that_fit(records, limit_bytes=exact, limit_count=10) == (2, 20)
+    assert that_fit(records, limit_bytes=exact - 1, limit_count=10) == (1, 10)
 
 
 @pytest.mark.parametrize(

@@ -115,9 +115,10 @@ def _take_only(self: Settler, size_bytes: int) -> None:
 
 
 def _furthest(self: Frontier) -> str | None:
-    finished = [record.position for record in self._order if record not in self._open]
-    self._order = type(self._order)(record for record in self._order if record in self._open)
-    return finished[-1] if finished else None
+    finished = [record for record in self._order if record in self._finished]
+    self._order = [record for record in self._order if record not in self._finished]
+    self._finished.clear()
+    return finished[-1].position if finished else None
 
 
 # ----- reading
