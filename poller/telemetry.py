@@ -3,6 +3,7 @@
 The names of the metrics are in `metrics.py`.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -176,9 +177,11 @@ class Meter:
                 counts.invocation_s.observe(duration_s)
         if batch.records:  # the final invocation of a tumbling window has none
             self.iterator_age_s[shard] = max(now.wall - duration_s - batch.records[-1].arrived_at, 0.0)
-        self._log_delivery(shard, batch, outcome, outcome_name(outcome), duration_s)
+        if not isinstance(outcome, Succeeded) or self._log.is_enabled_for(logging.DEBUG):
+            self._log_delivery(shard, batch, outcome, duration_s)
 
-    def _log_delivery(self, shard: str, batch: Batch, outcome: Outcome, name: str, duration_s: float) -> None:
+    def _log_delivery(self, shard: str, batch: Batch, outcome: Outcome, duration_s: float) -> None:
+        name = outcome_name(outcome)
         fields = {
             "shard": shard,
             "batch_id": batch.id,

@@ -16,6 +16,8 @@ from poller.interfaces import Unsettled
 from poller.sources.turns import in_turns
 from poller.sources.wire import KinesisRecord, decode_kinesis_page, decode_opened, is_given, read, text_of
 
+_FRACTIONS = [repr(milliseconds / 1000)[1:].encode() for milliseconds in range(1000)]
+
 
 class KinesisSource:
     """One stream."""
@@ -148,13 +150,13 @@ class KinesisEvents:
         """Records in order; their keys and data are passed on as they are."""
         before_id, behind_id = self._before_id, self._behind_id
         made: list[Record] = []
+        arrived_at, time = -1.0, b""
         for record in found:
-            number, arrived_at, key = (
-                record.SequenceNumber,
-                record.ApproximateArrivalTimestamp,
-                record.PartitionKey,
-            )
+            number, key = record.SequenceNumber, record.PartitionKey
             text = number.encode()
+            if record.ApproximateArrivalTimestamp != arrived_at:  # what was written together shares one
+                arrived_at = record.ApproximateArrivalTimestamp
+                time = _time_text(arrived_at)
             event = b"".join(
                 (
                     b'{"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":',
@@ -164,7 +166,7 @@ class KinesisEvents:
                     b'","data":',
                     record.Data,
                     b',"approximateArrivalTimestamp":',
-                    repr(round(arrived_at, 3)).encode(),
+                    time,
                     _encryption(record.EncryptionType) if record.EncryptionType else b"",
                     before_id,
                     text,
@@ -182,6 +184,12 @@ class KinesisEvents:
                 )
             )
         return made
+
+
+def _time_text(at: float) -> bytes:
+    """Epoch seconds to the millisecond; put together, which takes half as long as to print a float."""
+    seconds, milliseconds = divmod(int(at * 1000 + 0.5), 1000)
+    return b"%d%b" % (seconds, _FRACTIONS[milliseconds])
 
 
 def _encryption(kind: Raw) -> bytes:
