@@ -20,8 +20,8 @@ from botocore.utils import get_environ_proxies
 from poller.hot_path.connections import Answer, Connections
 from poller.hot_path.signature import Outline, Signer, digest_of
 
-# The digest of an event of 6 MB takes five milliseconds, which a thread spends without keeping the loop; of one
-# below this it takes less than one.
+# The digest of an event of 6 MB takes five milliseconds, which a thread spends without keeping the loop.
+# Below this it takes less than one.
 DIGESTED_APART = 1024 * 1024
 # Each request has its own, or none is needed: they are for the SDK's retries.
 _OF_ONE_REQUEST = {

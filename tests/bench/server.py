@@ -27,7 +27,7 @@ _INVOKE = b"POST " + FUNCTION_PATH.encode()
 
 # Who wakes a sleeping process pays for it. The floor keeps the stub busy and never would; a candidate that is
 # slower would pay with each request, and not for anything of its own.
-_AWAKE_S = 0.0005
+_AWAKE_S = 0.005
 
 
 class Server:
