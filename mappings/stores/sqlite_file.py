@@ -51,7 +51,7 @@ class SqliteFile:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._waiting: list[_Ticket] = []
-        self._turn = anyio.Lock()
+        self._turn = anyio.Lock(fast_acquire=True)
         self._begun_at = float("-inf")
         self._crowded = False
         """Whether the last commit was of several, or kept somebody waiting."""
