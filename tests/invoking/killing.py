@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.aws.control import lambda_client
 from tests.aws.invoking import invoke
-from tests.aws.running import Run, stop, until
+from tests.aws.running import Run, stop, until, whole_lines
 
 HANDLERS = '''
 import json, os, pathlib, random, time
@@ -68,8 +68,7 @@ class Campaign:
 
     def lines(self, name: str) -> list[Any]:
         """What the functions noted."""
-        path = self.run.folder / f"{name}.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return [json.loads(line) for line in whole_lines(self.run.folder / f"{name}.jsonl")]
 
     def judge(self) -> list[str]:
         """Everything that is wrong."""
@@ -184,8 +183,12 @@ def _left(made: Campaign) -> int:
 
 
 def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port for all lives of the poller; none that the kernel may give to somebody else in between."""
+    handed_out_from = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for port in random.sample(range(handed_out_from // 2, handed_out_from), 100):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no port is free")
 
 
 def main() -> int:
