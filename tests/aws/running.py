@@ -179,7 +179,7 @@ def logged(path: Path, event: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["event"] == event]
 
 
-def until(condition: Callable[[], object], *, timeout_s: float = 60.0) -> None:
+def until(condition: Callable[[], object], *, timeout_s: float = 120.0) -> None:
     """Wait until a condition holds; the processes under test cannot tell us when."""
     deadline = time.monotonic() + timeout_s
     while not condition():

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import pytest
 
 from tests.aws.running import until
 from tests.conftest import Moto, unique
@@ -31,7 +30,6 @@ def client(worker: WorkerProcess) -> Any:
     )
 
 
-@pytest.mark.timeout(120)
 def test_a_mapping_made_at_one_worker_is_ended_at_another(
     moto_server: Moto, dynamodb_server: DynamoDbLocal, tmp_path: Path
 ) -> None:

@@ -147,9 +147,10 @@ def campaign(folder: Path, *, events: int, kills: int, seed: int) -> Campaign:
 def _sending(made: Campaign, events: int) -> Iterator[threading.Thread]:
     """Send every event until it is accepted, four at a time."""
     client = lambda_client(f"http://{made.run.api}")
+    given_up = threading.Event()
 
     def send(number: int) -> None:
-        while True:
+        while not given_up.is_set():
             try:
                 answered = invoke(client, "work", {"number": number}, InvocationType="Event")
             except (BotoCoreError, ClientError):
@@ -164,8 +165,13 @@ def _sending(made: Campaign, events: int) -> Iterator[threading.Thread]:
 
     thread = threading.Thread(target=send_all)
     thread.start()
-    yield thread
-    thread.join()
+    try:
+        yield thread
+    except BaseException:
+        given_up.set()  # a poller that does not come back would be waited for without end
+        raise
+    finally:
+        thread.join()
 
 
 def _kill_and_start(made: Campaign) -> None:
