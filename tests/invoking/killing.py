@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.aws.control import lambda_client
 from tests.aws.invoking import invoke
-from tests.aws.running import Run, stop, until
+from tests.aws.running import Run, stop, until, whole_lines
 
 HANDLERS = '''
 import json, os, pathlib, random, time
@@ -68,8 +68,7 @@ class Campaign:
 
     def lines(self, name: str) -> list[Any]:
         """What the functions noted."""
-        path = self.run.folder / f"{name}.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return [json.loads(line) for line in whole_lines(self.run.folder / f"{name}.jsonl")]
 
     def judge(self) -> list[str]:
         """Everything that is wrong."""
@@ -148,9 +147,10 @@ def campaign(folder: Path, *, events: int, kills: int, seed: int) -> Campaign:
 def _sending(made: Campaign, events: int) -> Iterator[threading.Thread]:
     """Send every event until it is accepted, four at a time."""
     client = lambda_client(f"http://{made.run.api}")
+    given_up = threading.Event()
 
     def send(number: int) -> None:
-        while True:
+        while not given_up.is_set():
             try:
                 answered = invoke(client, "work", {"number": number}, InvocationType="Event")
             except (BotoCoreError, ClientError):
@@ -165,8 +165,13 @@ def _sending(made: Campaign, events: int) -> Iterator[threading.Thread]:
 
     thread = threading.Thread(target=send_all)
     thread.start()
-    yield thread
-    thread.join()
+    try:
+        yield thread
+    except BaseException:
+        given_up.set()  # a poller that does not come back would be waited for without end
+        raise
+    finally:
+        thread.join()
 
 
 def _kill_and_start(made: Campaign) -> None:
@@ -184,8 +189,12 @@ def _left(made: Campaign) -> int:
 
 
 def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port for all lives of the poller; none that the kernel may give to somebody else in between."""
+    handed_out_from = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for port in random.sample(range(handed_out_from // 2, handed_out_from), 100):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no port is free")
 
 
 def main() -> int:
