@@ -103,12 +103,13 @@ class Batcher:
         return len(self._pending)
 
     def add(self, records: Sequence[Record], now: float) -> None:
-        """Take records in, in order."""
+        """Take records of one source in, in order."""
         if not self._pending:
             self._opened_at = now
         self._pending.extend(records)
         self._bytes += total_size(records)
-        self._messages.update([record.item_identifier for record in records if record.position is None])
+        if records and records[0].position is None:
+            self._messages.update([record.item_identifier for record in records])
 
     def set_aside(self, size_bytes: int) -> None:
         """Keep room in each payload for what stands beside the records."""

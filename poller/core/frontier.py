@@ -1,6 +1,6 @@
 """The only code that may advance a checkpoint: the contiguous prefix of finished records of a shard."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 from poller.core.records import Record
@@ -19,9 +19,10 @@ class Frontier:
         self._passed: str | None = None
         self._advanced_to: str | None = None
 
-    def admit(self, records: Iterable[Record]) -> None:
-        """Records were read. Records without a position belong to a queue and are not kept."""
-        self._order.extend([record for record in records if record.position is not None])
+    def admit(self, records: Sequence[Record]) -> None:
+        """Records of one source were read. Those without a position belong to a queue and are not kept."""
+        if records and records[0].position is not None:
+            self._order.extend(records)
 
     def resolve(self, records: Iterable[Record]) -> None:
         """Records are finished: handled, filtered out or discarded."""
