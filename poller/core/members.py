@@ -7,7 +7,7 @@ that the counter still stands there; from then on its heartbeats are refused, an
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from zlib import crc32
+from hashlib import sha256
 
 from poller.core.tenure import LEASE_S, Tenure
 from poller.errors import MembershipLost
@@ -129,7 +129,7 @@ def heir(owner: str, staying: Iterable[str]) -> str | None:
 
     The choice differs from owner to owner, and is the same whoever makes it from the same members.
     """
-    return max(staying, key=lambda member: (crc32(f"{owner} {member}".encode()), member), default=None)
+    return max(staying, key=lambda member: sha256(f"{owner} {member}".encode()).digest(), default=None)
 
 
 def _state(member: Member) -> tuple[int, bool]:

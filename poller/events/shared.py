@@ -135,7 +135,8 @@ class SharedEventQueue:
         async with anyio.create_task_group() as group:
             for request_id in ids:
                 group.start_soon(read, request_id)
-        if problems:
+        # What cannot be read does not keep from the others.
+        if problems and not found:
             raise problems[0]
         return found
 

@@ -325,6 +325,24 @@ async def test_a_throttled_table_loses_nothing(one: Colleague, table: Table, cal
     assert await kept(table) == []
 
 
+async def test_what_cannot_be_read_now_is_taken_later(one: Colleague, table: Table) -> None:
+    """And does not keep the others waiting."""
+    await one.queue.add(event(1, payload=os.urandom(LARGE)))
+    one.table.refused = {"get"}
+    with pytest.raises(StateUnavailable):
+        await one.queue.take(any_number, now=NOW)
+    one.table.refused = set()
+    await one.queue.add(event(2))
+    parts = {str(item["sk"]): item["data"] for item in await table.query(parts_of("id-1"))}
+    for name in parts:
+        await table.delete(parts_of("id-1"), name)
+
+    assert await taken(one.queue) == ["id-2"]
+    for name, data in parts.items():
+        await table.put(parts_of("id-1"), name, {"data": data})
+    assert await taken(one.queue) == ["id-1"]
+
+
 # ----- taking over
 
 
@@ -403,9 +421,11 @@ async def test_a_worker_whose_events_were_taken_over_writes_nothing(
 async def test_an_event_that_is_still_written_is_not_taken_over_as_it_was(
     one: Colleague, two: Colleague, table: Table
 ) -> None:
-    """Between reading and moving it its owner may have begun it: that would be forgotten."""
+    """Between reading and moving it its owner may have begun it: that would be forgotten. The others move."""
     await one.queue.add(event())
     mine = replace(await one_of(one.queue), running=True, delivered=1)
+    await one.queue.add(event(2))
+    await one.queue.add(event(3))
 
     class Late(Troubled):
         async def transact(self, puts: Sequence[Put]) -> None:
@@ -414,9 +434,9 @@ async def test_an_event_that_is_still_written_is_not_taken_over_as_it_was(
             await super().transact(puts)
 
     two.table.__class__ = Late
-    assert await two.inherit("w1") == 0
+    assert await two.inherit("w1") == 2
+    assert await taken(two.queue) == ["id-2", "id-3"]
     assert await two.inherit("w1") == 1
-
     assert await one_of(two.queue) == mine
 
 
@@ -441,10 +461,12 @@ async def test_a_worker_that_was_taken_for_dead_takes_nothing_over(
     """It does not know yet; what it moved would be lost with it."""
     await one.queue.add(event(1))
     await two.queue.add(event(2))
-    three = Colleague(table, "w3")
-    await three.inherit("w2")
-    two.fleet.gone = {"w1"}
+    two.fleet.gone, three = {"w1"}, Colleague(table, "w3")
+    await DynamoDbEvents(table).close("w2")
+    with pytest.raises(StateUnavailable):
+        await two.queue.inherit()
 
+    assert await three.inherit("w2") == 1
     with pytest.raises(StateUnavailable):
         await two.queue.inherit()
     assert await three.inherit("w1") == 1
@@ -466,6 +488,27 @@ async def test_a_worker_under_another_name_does_not_take_over_what_it_still_work
     assert await one.inherit("w1") == 2
 
     assert sorted(await taken(one.queue, NOW + 60)) == ["id-1", "id-2", "id-3"]
+
+
+async def test_an_event_that_could_not_be_read_before_the_name_changed_may_be_taken_over(
+    one: Colleague,
+) -> None:
+    """Nobody works on it."""
+    await one.queue.add(event())
+
+    class Late(Troubled):
+        async def get(self, partition: str, sort: str) -> Item | None:
+            one.fleet.me = "w1 again"
+            await one.queue.inherit()
+            raise StoreUnavailable("too late")
+
+    one.table.__class__ = Late
+    with pytest.raises(StateUnavailable):
+        await one.queue.take(any_number, now=NOW)
+    one.table.__class__ = Troubled
+
+    assert await one.inherit("w1") == 1
+    assert await taken(one.queue) == ["id-1"]
 
 
 async def test_a_worker_that_is_not_heard_begins_nothing(one: Colleague) -> None:
