@@ -49,7 +49,7 @@ class Settler:
         self._parts = parts
         self._frontier = Frontier()
         self._held_bytes = 0
-        self._saving = anyio.Lock()
+        self._saving = anyio.Lock(fast_acquire=True)
         self._lost = False
 
     @property

@@ -51,10 +51,10 @@ class SqliteFile:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._waiting: list[_Ticket] = []
-        self._turn = anyio.Lock()
+        self._turn = anyio.Lock(fast_acquire=True)
         self._begun_at = float("-inf")
-        self._shared = False
-        """Whether the last commit was of several."""
+        self._crowded = False
+        """Whether the last commit was of several, or kept somebody waiting."""
 
     @classmethod
     async def open(cls, path: Path, schema: Schema) -> "SqliteFile":
@@ -79,16 +79,16 @@ class SqliteFile:
             if not ticket.finished:
                 await self._gather()
                 batch, self._waiting = self._waiting, []
-                self._shared = len(batch) > 1
                 self._begun_at = time.monotonic()
                 await anyio.to_thread.run_sync(self._commit, batch)
+                self._crowded = len(batch) > 1 or bool(self._waiting)
         if ticket.error is not None:
             raise ticket.error
         return cast("Result", ticket.result)
 
     async def _gather(self) -> None:
         wait_s = self._begun_at + GATHER_S - time.monotonic()
-        if self._shared and wait_s > 0:
+        if self._crowded and wait_s > 0:
             await anyio.sleep(wait_s)
 
     async def close(self) -> None:

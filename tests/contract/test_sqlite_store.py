@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import anyio
 import pytest
 
 from poller.core.leasing import Lease
@@ -69,6 +70,29 @@ async def test_every_commit_is_synced_to_disk(tmp_path: Path) -> None:
     await store._file.close()
 
     assert pragmas == ["wal", 2]
+
+
+async def test_checkpoints_of_many_shards_share_commits(tmp_path: Path) -> None:
+    """Each shard waits for its own before it goes on, and all of them for one sync of the disk."""
+    store = await opened(tmp_path / "state.db")
+    leases = [
+        Lease(mapping="m", shard=f"s{n}", incarnation="i", checkpoint=LEASE.checkpoint) for n in range(8)
+    ]
+    await store.create(leases)
+    statements: list[str] = []
+    store._file._connection.set_trace_callback(statements.append)
+
+    async def work(lease: Lease) -> None:
+        held = await store.take(lease, "w1")
+        for number in range(1, 20):
+            held = await store.checkpoint(held, Position.after(str(number)))
+
+    async with anyio.create_task_group() as group:
+        for lease in leases:
+            group.start_soon(work, lease)
+    await store._file.close()
+
+    assert statements.count("COMMIT") < 8 * 20 / 4
 
 
 async def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import base64
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
@@ -74,7 +74,8 @@ def serving(function: Function) -> Iterator[Function]:
             self.send_response(200)
             self.send_header("Content-Length", "2")
             self.end_headers()
-            self.wfile.write(b"{}")
+            with suppress(ConnectionError):  # a worker that was killed does not wait for its answer
+                self.wfile.write(b"{}")
 
         def log_message(self, *_: object) -> None:
             """Nothing."""
