@@ -1,12 +1,14 @@
 """Events in a DynamoDB table that a fleet shares, each in the partition of the worker that has it.
 
-Rules: an owner is listed before it has an event, and closed for ever before anything is taken from it.
+Rules: an owner is listed once before it has an event, and closed for ever before anything is taken from it.
 Whoever accepts an event looks afterwards whether its own entry is still open; whoever takes events over
 writes them on that condition. So no accepted event is left where nobody looks for it, whatever clocks say.
 """
 
+import uuid
 import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 import anyio
@@ -36,8 +38,6 @@ ASIDE_BYTES = 64 * 1024
 # A transaction writes 100 items at most; an event is two, and one is for the owner.
 MOVED_AT_ONCE = 25
 
-_OPEN = Condition(text="#open = :open", values={"open": True})
-
 
 def events_of(owner: str) -> str:
     """Where the events of an owner are."""
@@ -58,34 +58,40 @@ class DynamoDbEvents:
 
     # ----- owners
 
-    async def announce(self, owner: str) -> None:
-        """List an owner before it has anything. Raises ConditionFailed where it was closed."""
+    async def announce(self, owner: str) -> str:
+        """List an owner before it has anything; its opening. Raises ConditionFailed where it was closed."""
+        opening = uuid.uuid4().hex
         try:
-            await self._table.put(OWNERS, owner, {"open": True}, when=NEW)
+            await self._table.put(OWNERS, owner, {"open": True, "opening": opening}, when=NEW)
         except ConditionFailed:
-            if not await self.is_open(owner):
+            item = await self._table.get(OWNERS, owner)
+            if item is None or not item["open"]:
                 raise
+            return str(item["opening"])
+        return opening
 
-    async def is_open(self, owner: str) -> bool:
-        """Whether an owner may still be given events, and nobody has begun to take them from it."""
+    async def is_open(self, owner: str, opening: str) -> bool:
+        """Whether nobody has begun to take events from an owner since it was listed."""
         item = await self._table.get(OWNERS, owner)
-        return item is not None and bool(item["open"])
+        return item is not None and item["opening"] == opening and bool(item["open"])
 
     async def owners(self) -> Sequence[str]:
         """All that are listed."""
         return [str(item[SORT]) for item in await self._table.query(OWNERS)]
 
-    async def close(self, owner: str) -> bool:
-        """Let an owner have no event more; False where it is not listed any longer."""
+    async def close(self, owner: str) -> str | None:
+        """Let an owner have no event more; its opening, or None where it is not listed any longer."""
         try:
-            await self._table.update(OWNERS, owner, when=THERE, change={"open": False})
+            item = await self._table.update(OWNERS, owner, when=THERE, change={"open": False})
         except ConditionFailed:
-            return False
-        return True
+            return None
+        return str(item["opening"])
 
-    async def forget(self, owner: str) -> None:
-        """Strike out an owner that was closed and has nothing left."""
-        await self._table.delete(OWNERS, owner)
+    async def forget(self, owner: str, opening: str) -> None:
+        """Strike out an owner that was closed and has nothing left, unless it was listed anew meanwhile."""
+        with suppress(ConditionFailed):
+            same = Condition(text="#opening = :opening", values={"opening": opening})
+            await self._table.delete(OWNERS, owner, when=same)
 
     # ----- events
 
@@ -129,15 +135,18 @@ class DynamoDbEvents:
         """Forget an event. Raises ConditionFailed where its owner has it no more."""
         await self._table.delete(events_of(owner), request_id, when=THERE)
 
-    async def move(self, items: Sequence[Item], *, giver: str, taker: str) -> None:
+    async def move(self, items: Sequence[Item], *, giver: str, taker: str, opening: str) -> None:
         """Give events to another owner, all or none. Raises ConditionFailed.
 
         Args:
             items: As they were read, `MOVED_AT_ONCE` at most.
             giver: Is closed.
-            taker: Must be open.
+            taker: Must be open still.
+            opening: Of the taker.
         """
-        puts = [Put(partition=OWNERS, sort=taker, item={"open": True}, when=_OPEN)]
+        listed: Item = {"open": True, "opening": opening}
+        still = Condition(text="#open = :open AND #opening = :opening", values=listed)
+        puts = [Put(partition=OWNERS, sort=taker, item=listed, when=still)]
         for item in items:
             request_id, moved = str(item[SORT]), {k: v for k, v in item.items() if k != SORT}
             seen = Condition(text="#revision = :revision", values={"revision": item["revision"]})

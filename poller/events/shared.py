@@ -31,7 +31,9 @@ class SharedEventQueue:
         self._limits = limits or QueueLimits()
         self._me = fleet.me
         self._index = EventIndex(self._limits)
-        self._announced = False
+        self._openings: dict[str, str] = {}
+        """How this worker was listed under each of its names: once, before it had anything."""
+        self._listing = anyio.Lock()
         self._unheard = False
         """Whether a write was not answered that may have given this worker an event."""
         self._strays: set[str] = set()
@@ -44,9 +46,9 @@ class SharedEventQueue:
         me, index, size = self._me, self._index, len(event.payload)
         index.reserve(size)
         try:
-            async with self._may_get(me):
+            async with self._may_get(me) as opening:
                 item = await self._store.add(me, event)
-                if not await self._store.is_open(me):
+                if not await self._store.is_open(me, opening):
                     await self._withdraw(me, event, item)
         finally:
             index.release(size)
@@ -111,7 +113,6 @@ class SharedEventQueue:
             self._me = self._fleet.me
             self._strays |= self._index.taken
             self._index = EventIndex(self._limits)
-            self._announced = False
             self._unheard = False
 
     def _mine(self, event: QueuedEvent) -> Entry | None:
@@ -184,20 +185,23 @@ class SharedEventQueue:
                 await self._store.delete(me, request_id)
             except ConditionFailed:
                 # Where nothing was taken from this worker, it was deleted before, and nobody heard of it.
-                if not await self._store.is_open(me):
+                if not await self._store.is_open(me, self._openings[me]):
                     return
             parts = f"{entry.payload_parts} {entry.response_parts} {entry.spare}"
             await self._store.remove_parts(request_id, parts)
 
     @asynccontextmanager
-    async def _may_get(self, me: str) -> AsyncIterator[None]:
-        """Around writes that give events to this worker; those that are not heard of are looked for later."""
+    async def _may_get(self, me: str) -> AsyncIterator[str]:
+        """Around writes that give events to this worker, with how it is listed.
+
+        Those that are not heard of are looked for later.
+        """
         with state_errors():
             try:
-                if not self._announced:
-                    await self._store.announce(me)
-                    self._announced = me == self._me
-                yield
+                async with self._listing:
+                    if me not in self._openings:
+                        self._openings[me] = await self._store.announce(me)
+                yield self._openings[me]
             except ConditionFailed as failed:
                 raise StateUnavailable(f"worker {me} was taken for dead") from failed
             except BaseException:
@@ -228,35 +232,36 @@ class SharedEventQueue:
             raise
 
     async def _inherit_from(self, owner: str, me: str, index: EventIndex) -> int:
-        if not await self._store.close(owner):
+        closed = await self._store.close(owner)
+        if closed is None:
             return 0  # another has finished with it
         moved = left = 0
-        async with self._may_get(me):
+        async with self._may_get(me) as opening:
             async for page in self._store.pages(owner):
                 items = [item for item in page if str(item[SORT]) not in self._strays]
                 left += len(page) - len(items)
                 for begin in range(0, len(items), MOVED_AT_ONCE):
                     some = items[begin : begin + MOVED_AT_ONCE]
-                    taken = await self._move(some, owner, me, index)
-                    moved += taken
-                    left += len(some) - taken
+                    taken = await self._move(some, owner, me, opening)
+                    for item in taken:
+                        index.add(str(item[SORT]), _entry(item))
+                    moved += len(taken)
+                    left += len(some) - len(taken)
         if not left:
-            await self._store.forget(owner)
+            await self._store.forget(owner, closed)
         return moved
 
-    async def _move(self, items: Sequence[Item], owner: str, me: str, index: EventIndex) -> int:
-        """Take events over; how many of them another had not taken or written of meanwhile."""
+    async def _move(self, items: Sequence[Item], owner: str, me: str, opening: str) -> Sequence[Item]:
+        """Take events over; those that nobody else has taken or written of meanwhile."""
         try:
-            await self._store.move(items, giver=owner, taker=me)
+            await self._store.move(items, giver=owner, taker=me, opening=opening)
         except ConditionFailed:
             if len(items) > 1:
-                return sum([await self._move([item], owner, me, index) for item in items])
-            if not await self._store.is_open(me):
+                return [each for item in items for each in await self._move([item], owner, me, opening)]
+            if not await self._store.is_open(me, opening):
                 raise
-            return 0
-        for item in items:
-            index.add(str(item[SORT]), _entry(item))
-        return len(items)
+            return ()
+        return items
 
 
 def _entry(item: Item) -> Entry:
