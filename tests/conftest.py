@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.config import Config
+from hypothesis import settings
 
 from poller.demo.server import MAIN_PROGRAM
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"  # moto's
+
+# Hypothesis's own for shared machines: an example has no deadline, and each run draws the same ones.
+settings.load_profile("ci")
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ def handler(event, context):
     if isinstance(event, dict):
         print("seen", event.get("say"))
         time.sleep(event.get("sleep", 0))
+        while "until" in event and not os.path.exists(event["until"]):
+            time.sleep(0.01)
         if "raise" in event:
             raise ValueError(event["raise"])
         if "exit" in event:

@@ -41,10 +41,36 @@ def steady(event, context):
     keep(event, context)
 
 
+def held(event, context):
+    """Goes on while fewer records were seen than the test allows."""
+    _write({"begun": context.aws_request_id, "records": []})
+    while _seen() >= _allowed():
+        time.sleep(0.01)
+    steady(event, context)
+
+
+def _seen():
+    if not os.path.exists(SEEN):
+        return 0
+    with open(SEEN) as lines:
+        return sum(len(json.loads(line)["records"]) for line in lines if line.endswith("\\n"))
+
+
+def _allowed():
+    try:
+        with open(os.environ["ALLOWED_FILE"]) as file:
+            return int(file.read())
+    except FileNotFoundError:
+        return 0
+
+
 def fail(event, context):
     keep(event, context)
     raise ValueError("no")
 '''
+
+
+EVERYTHING = 10**9
 
 
 class Run:
@@ -62,6 +88,7 @@ class Run:
             "POLLER_OPS": "off",  # several run side by side
             **environment,
             "SEEN_FILE": str(self.seen_file),
+            "ALLOWED_FILE": str(folder / "allowed"),
         }
         self.processes: list[subprocess.Popen[str]] = []
         (folder / "app.py").write_text(HANDLERS)
@@ -106,21 +133,30 @@ class Run:
             assert process.stdout is not None
             process.stdout.close()
 
+    def allow(self, count: int = EVERYTHING) -> None:
+        """Let `held` begin nothing more once so many records were seen; without this it begins nothing."""
+        (self.folder / "aside").write_text(str(count))
+        (self.folder / "aside").rename(self.folder / "allowed")  # so that nobody reads half a number
+
+    def stop_held(self, process: subprocess.Popen[str]) -> int:
+        """SIGTERM, and the exit code; what `held` holds is let go once nothing more is begun."""
+        drains = len(self.logged("draining"))
+        process.send_signal(signal.SIGTERM)
+        until(lambda: len(self.logged("draining")) > drains)
+        self.allow()
+        return process.wait(timeout=30.0)
+
     def log(self) -> str:
         """What all processes logged."""
-        return (self.folder / "stderr.log").read_text()
+        return (self.folder / "stderr.log").read_text(errors="replace")
 
     def logged(self, event: str) -> list[dict[str, Any]]:
         """The log lines of an event, in order."""
-        lines = [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
-        return [line for line in lines if line["event"] == event]
+        return logged(self.folder / "stderr.log", event)
 
     def events(self) -> list[dict[str, Any]]:
         """What the functions wrote, in order."""
-        if not self.seen_file.exists():
-            return []
-        lines = self.seen_file.read_text().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        return [json.loads(line) for line in whole_lines(self.seen_file)]
 
     def batches(self) -> list[list[dict[str, Any]]]:
         """The records of each finished invocation."""
@@ -131,7 +167,19 @@ class Run:
         return [record for batch in self.batches() for record in batch]
 
 
-def until(condition: Callable[[], object], *, timeout_s: float = 60.0) -> None:
+def whole_lines(path: Path) -> list[bytes]:
+    """The lines of a file that another process writes to, without one of which only a part is there yet."""
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    return [line for line in lines if line.endswith(b"\n")]
+
+
+def logged(path: Path, event: str) -> list[dict[str, Any]]:
+    """The lines of an event in a log that may still be written to."""
+    lines = [json.loads(line) for line in whole_lines(path) if line.startswith(b"{")]
+    return [line for line in lines if line["event"] == event]
+
+
+def until(condition: Callable[[], object], *, timeout_s: float = 120.0) -> None:
     """Wait until a condition holds; the processes under test cannot tell us when."""
     deadline = time.monotonic() + timeout_s
     while not condition():

@@ -50,10 +50,10 @@ def poller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Poller]:
                 {
                     "audit": {
                         "handler": "app:handler",
-                        "timeout": 2,
                         "concurrency": 2,
                         "aliases": {"live": "3", "beta": "$LATEST"},
                     },
+                    "brief": {"handler": "app:handler", "timeout": 2},
                     "crowd": {"handler": "app:handler", "concurrency": 4},
                     "closed": {"handler": "app:handler", "concurrency": 0},
                     "resize": {"url": app.url, "concurrency": 1, "timeout": 10, "aliases": {"live": "5"}},
@@ -135,7 +135,7 @@ def test_a_function_that_ends_without_an_answer_is_a_function_error(
     poller: Poller, event: Any, kind: str, message: str
 ) -> None:
     """In the sandbox's words, under the id of the request."""
-    answered = invoke(poller.client, event=event)
+    answered = invoke(poller.client, "brief", event)
 
     assert answered.error == "Unhandled"
     assert answered.payload == {"errorType": kind, "errorMessage": message.format(answered.request_id)}
@@ -321,15 +321,17 @@ def test_bad_input_gets_awss_error(
 
 def test_callers_beyond_the_concurrency_are_throttled(poller: Poller) -> None:
     """With Reason and Retry-After, at once."""
-    with ThreadPoolExecutor(2) as callers:
+    over = poller.run.folder / "over"
+    with ThreadPoolExecutor(4) as callers:
         running = [
-            callers.submit(invoke, poller.client, "audit", {"sleep": 1.2, "say": f"throttle-{n}"})
-            for n in range(2)
+            callers.submit(invoke, poller.client, "crowd", {"until": str(over), "say": f"throttle-{n}"})
+            for n in range(4)
         ]
-        until(lambda: sum("throttle-" in str(each["event"]) for each in poller.run.events()) == 2)
+        until(lambda: sum("throttle-" in str(each["event"]) for each in poller.run.events()) == 4)
         with pytest.raises(poller.client.exceptions.TooManyRequestsException) as refused:
-            invoke(poller.client)
-        assert [each.result().status for each in running] == [200, 200]
+            invoke(poller.client, "crowd")
+        over.touch()
+        assert [each.result().error for each in running] == [None] * 4
 
     response: Any = refused.value.response
     assert response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"

@@ -1,6 +1,5 @@
 """The ops port of a process that works for real, from its start to its end."""
 
-import json
 import urllib.error
 import urllib.request
 from typing import Any
@@ -17,8 +16,8 @@ ANY_PORT = ("--ops", "127.0.0.1:0")
 
 def _address(run: Run) -> str:
     """Where the process listens; it says so in its log."""
-    lines = [json.loads(line) for line in run.log().splitlines() if '"ops_listening"' in line]
-    return f"http://{lines[-1]['host']}:{lines[-1]['port']}"
+    line = run.logged("ops_listening")[-1]
+    return f"http://{line['host']}:{line['port']}"
 
 
 def _get(url: str) -> tuple[int, str]:
@@ -70,14 +69,15 @@ def test_a_process_that_drains_is_alive_and_not_ready(moto: Moto, run: Run) -> N
     """The port answers until the last invocation has ended."""
     url, arn = moto.queue()
     moto.client("sqs").send_message(QueueUrl=url, MessageBody="x")
-    run.write_file({"f": {"handler": "app:slow", "timeout": 10}}, [_mapping(arn)])
+    run.write_file({"f": {"handler": "app:held", "timeout": 30}}, [_mapping(arn)])
     process = run.start(*ANY_PORT)
     address = _address(run)
     until(lambda: any("begun" in event for event in run.events()))
 
     process.terminate()
-    until(lambda: _get(f"{address}/readyz") == (503, "draining\n"), timeout_s=1.4)
+    until(lambda: _get(f"{address}/readyz") == (503, "draining\n"), timeout_s=20)
     alive = _get(f"{address}/livez")
+    run.allow()
 
     assert process.wait(timeout=30) == 0
     assert alive == (200, "ok\n")

@@ -116,15 +116,16 @@ def test_a_failing_handler_leaves_messages_to_their_visibility_timeout(moto: Mot
     run.write_file({"f": _handler("fail", timeout=2)}, [_mapping(arn)])
     process = run.start()
 
-    until(lambda: len(run.records()) >= 1)
-    first = time.monotonic()
     until(lambda: len(run.records()) >= 2)
-    waited = time.monotonic() - first
+    seen_again_at = time.time()
     stop(process)
+
+    # By the queue's own clock: how long the first one took to get here is no matter.
+    received_at = int(run.records()[0]["attributes"]["ApproximateFirstReceiveTimestamp"]) / 1000
 
     counts = [r["attributes"]["ApproximateReceiveCount"] for r in run.records()[:2]]
     assert counts == ["1", "2"]
-    assert 2.5 < waited < 5.5
+    assert 2.9 < seen_again_at - received_at < 15
     assert _left(moto, url) == 1
 
 
@@ -132,9 +133,10 @@ def test_a_message_that_always_fails_reaches_the_dead_letter_queue(moto: Moto, r
     """The queue's own redrive decides; the poller only leaves the message alone."""
     dead_url, dead_arn = moto.queue()
     redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 2})
-    url, arn = moto.queue(VisibilityTimeout="1", RedrivePolicy=redrive)
+    # The handler must note the message before its timeout, also while the machine is busy with others.
+    url, arn = moto.queue(VisibilityTimeout="3", RedrivePolicy=redrive)
     _send(moto, url, ["poison"])
-    run.write_file({"f": _handler("fail", timeout=1)}, [_mapping(arn)])
+    run.write_file({"f": _handler("fail", timeout=3)}, [_mapping(arn)])
     process = run.start()
 
     until(lambda: _left(moto, dead_url) == 1)
@@ -180,7 +182,7 @@ def test_sigterm_during_an_invocation_lets_it_finish_and_deletes_its_messages(mo
     finished = {event["id"] for event in run.events() if event["records"]}
     assert code == 0
     assert begun == finished
-    until(lambda: _left(moto, url) == 4 - len(finished), timeout_s=5)
+    until(lambda: _left(moto, url) == 4 - len(finished))
     received = moto.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)
     assert len(received.get("Messages", [])) == 4 - len(finished)
 

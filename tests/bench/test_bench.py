@@ -9,7 +9,7 @@ from tests.bench.report import rows, table
 from tests.bench.running import CANDIDATES, Bench, StubServer, Times, serving
 from tests.bench.workloads import Workload
 
-SHORT = Times(warm_s=0.2, measured_s=0.3)
+SHORT = Times(warm_s=0.2, measured_s=0.6)
 QUEUE = Workload(kind="sqs", batch=10)
 STREAM = Workload(kind="kinesis", batch=100, shards=2, page=500)
 TABLE = Workload(kind="dynamodb", batch=100, shards=2, page=500, record_bytes=100)

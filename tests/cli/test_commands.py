@@ -226,15 +226,17 @@ def test_a_state_file_that_cannot_be_used_is_refused(folder: Path) -> None:
 
 def test_help_imports_nothing_heavy(folder: Path) -> None:
     """It names the commands and answers at once; the budget is CPU time, because machines are shared."""
-    before = os.times()
-
-    done = poller(folder, "--help")
-
-    after = os.times()
-    cpu = (after.children_user - before.children_user) + (after.children_system - before.children_system)
-    assert done.returncode == 0
-    assert all(command in done.stdout for command in ("run", "validate", "demo", "import", "export"))
-    assert cpu < 0.3  # 150 ms on an idle machine
+    taken = []
+    for _ in range(3):
+        before = os.times()
+        done = poller(folder, "--help")
+        after = os.times()
+        assert done.returncode == 0
+        assert all(command in done.stdout for command in ("run", "validate", "demo", "import", "export"))
+        taken.append(after.children_user - before.children_user)
+        taken[-1] += after.children_system - before.children_system
+    # 150 ms on an idle machine. The least of them: whoever shares its caches can only make it more.
+    assert min(taken) < 0.3
 
     loaded = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", "import poller.cli"],

@@ -85,12 +85,12 @@ def test_it_works_without_rights_on_a_read_only_tree(moto: Moto, sandbox: Sandbo
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready mappings=1\n", sandbox.log()
-        until(said_file.exists, timeout_s=20)
+        until(said_file.exists)
         owner = Path(f"/proc/{process.pid}").stat().st_uid
         port = next(json.loads(x)["port"] for x in sandbox.log().splitlines() if "ops_listening" in x)
         healthy = _healthy(port)
         process.terminate()
-        code = process.wait(timeout=20)
+        code = process.wait(timeout=60)
     finally:
         process.kill()
         process.communicate()
@@ -120,7 +120,7 @@ def test_a_state_folder_it_may_not_write_is_told(moto: Moto, sandbox: Sandbox) -
     os.chown(sandbox.folder / "state", 0, 0)
 
     process = sandbox.start({**moto.environment, "POLLER_OPS": "off", "POLLER_API": "off"})
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
 
     assert process.returncode == 2
     assert "error: state file /var/lib/poller/state.db cannot be used: [Errno 13]" in sandbox.log()

@@ -473,6 +473,23 @@ async def test_a_worker_that_was_taken_for_dead_takes_nothing_over(
     assert sorted(await taken(three.queue)) == ["id-1", "id-2"]
 
 
+async def test_an_owner_that_is_listed_anew_is_not_struck_out_by_who_saw_it_before(table: Table) -> None:
+    """Whoever looked earlier, and found nothing left, knows nothing of what came since."""
+    events = DynamoDbEvents(table)
+    first = await events.announce("w1")
+    assert await events.announce("w1") == first
+    closed = await events.close("w1")
+    assert closed == first
+    await events.forget("w1", closed)
+    assert await events.close("w1") is None
+    second = await events.announce("w1")
+
+    await events.forget("w1", closed)
+
+    assert await events.is_open("w1", second)
+    assert not await events.is_open("w1", first)
+
+
 async def test_a_worker_under_another_name_does_not_take_over_what_it_still_works_on(one: Colleague) -> None:
     """Two of its tasks would run the same event; when the first is over, it may."""
     await one.queue.add(event(1))

@@ -1,6 +1,5 @@
 """Workers of a fleet as their users start them: one process each, one table, one stream."""
 
-import json
 import os
 import signal
 import subprocess
@@ -14,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from tests.aws.running import until
+from tests.aws.running import logged, until
 
 
 @dataclass(slots=True, eq=False)
@@ -44,8 +43,7 @@ class WorkerProcess:
 
     def logged(self, event: str) -> list[dict[str, Any]]:
         """Its log lines of one event."""
-        lines = self.log_file.read_text().splitlines()
-        return [json.loads(line) for line in lines if f'"{event}"' in line]
+        return logged(self.log_file, event)
 
     def started(self) -> dict[str, float]:
         """When it began each shard last, by the wall clock."""

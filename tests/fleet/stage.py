@@ -50,7 +50,7 @@ class Stage:
         pairs = {(d.worker, d.shard) for d in list(self.function.deliveries) if d.begun >= since}
         return Counter(worker for worker, _ in pairs)
 
-    def until_even(self, *names: str, timeout_s: float = 60.0) -> float:
+    def until_even(self, *names: str, timeout_s: float = 120.0) -> float:
         """Wait until these workers, and no others, deliver even shares; how long it took."""
         begun = time.monotonic()
         low, high = self.shards // len(names), -(-self.shards // len(names))

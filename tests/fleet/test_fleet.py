@@ -14,7 +14,7 @@ from tests.servers.dynamodb_local import DynamoDbLocal
 LEASE_S = 3.0
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_shards_are_shared_handed_over_and_taken_over(
     moto_server: Moto, dynamodb_server: DynamoDbLocal, tmp_path: Path
 ) -> None:
@@ -30,7 +30,7 @@ def test_shards_are_shared_handed_over_and_taken_over(
         stage.until_even("a", "b")
         shards, at = stage.shards_of("b"), time.monotonic()
         assert stage.processes.workers["b"].end() == 0
-        until(lambda: max(stage.gaps(shards, at)) < float("inf"), timeout_s=30)
+        until(lambda: max(stage.gaps(shards, at)) < float("inf"))
         assert stage.repeated() == 0
         handed_over_s = max(stage.gaps(shards, at))
 
@@ -42,7 +42,7 @@ def test_shards_are_shared_handed_over_and_taken_over(
         stage.until_even("c")
         taken_over_s = max(stage.gaps(shards, at))
         stage.flow.stop()
-        until(lambda: not stage.lost(), timeout_s=30)
+        until(lambda: not stage.lost())
 
         assert handed_over_s <= 5.0
         assert LEASE_S / 2 < taken_over_s <= 3 * LEASE_S

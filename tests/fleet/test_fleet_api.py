@@ -1,7 +1,6 @@
 """The Lambda API of a fleet: a call may go to any worker, and what it says is true of all."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -9,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import pytest
 
 from tests.aws.running import until
 from tests.conftest import Moto, unique
-from tests.fleet.processes import FleetProcesses
+from tests.fleet.processes import FleetProcesses, WorkerProcess
 from tests.fleet.recording import recording
 from tests.servers.dynamodb_local import REGION, DynamoDbLocal
 from tests.servers.flowing import flowing
@@ -21,25 +19,17 @@ from tests.servers.flowing import flowing
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
 
 
-def free_port() -> int:
-    """A port nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def client(port: int) -> Any:
-    """Of the API of one worker."""
+def client(worker: WorkerProcess) -> Any:
+    """Of the API of one worker, where that says it listens."""
     return boto3.client(
         "lambda",
-        endpoint_url=f"http://127.0.0.1:{port}",
+        endpoint_url=f"http://{worker.logged('api_listening')[-1]['address']}",
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",
     )
 
 
-@pytest.mark.timeout(120)
 def test_a_mapping_made_at_one_worker_is_ended_at_another(
     moto_server: Moto, dynamodb_server: DynamoDbLocal, tmp_path: Path
 ) -> None:
@@ -62,12 +52,10 @@ def test_a_mapping_made_at_one_worker_is_ended_at_another(
     upstreams = {"": moto_server.endpoint, "DynamoDB_20120810": dynamodb_server.endpoint}
     with recording(upstreams) as recorder:
         fleet = FleetProcesses(tmp_path, {**keys, "AWS_ENDPOINT_URL": recorder.url}, state)
-        ports = [free_port(), free_port()]
         try:
-            for name, port in zip("ab", ports, strict=True):
-                more = ("--api", f"127.0.0.1:{port}", "--lease", "3")
-                fleet.start(name, url="", mappings=[], arguments=more)
-            one, other = map(client, ports)
+            more = ("--api", "127.0.0.1:0", "--lease", "3")
+            workers = [fleet.start(name, url="", mappings=[], arguments=more) for name in "ab"]
+            one, other = map(client, workers)
             with flowing(put):
                 made = one.create_event_source_mapping(
                     EventSourceArn=arn, FunctionName=FUNCTION, StartingPosition="TRIM_HORIZON"

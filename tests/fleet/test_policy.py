@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.aws.control import endpoint, lambda_client
 from tests.aws.invoking import HANDLERS, invoke
 from tests.aws.running import Run, stop, until
@@ -18,7 +16,6 @@ from tests.servers.dynamodb_local import REGION, DynamoDbLocal
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
 
 
-@pytest.mark.timeout(120)
 def test_what_is_called_is_allowed(moto_server: Moto, dynamodb_server: DynamoDbLocal, tmp_path: Path) -> None:
     """A queue, both streams, Lambda, and a state in a table: from the start to the drain."""
     state = f"dynamodb://{unique('fleet')}?namespace=blue&region={REGION}"
@@ -47,7 +44,7 @@ def test_what_is_called_is_allowed(moto_server: Moto, dynamodb_server: DynamoDbL
             kinesis.put_record(StreamName=stream_name, Data=b"x", PartitionKey="k")
             moto_server.client("dynamodb").put_item(TableName=table_name, Item={"id": {"S": "x"}})
             wanted = {"sqs:DeleteMessage", "kinesis:GetRecords", "dynamodb:GetRecords", "dynamodb:UpdateItem"}
-            until(lambda: wanted <= recorder.actions, timeout_s=60)
+            until(lambda: wanted <= recorder.actions)
             assert worker.end() == 0
         finally:
             fleet.close()
@@ -64,7 +61,6 @@ def test_what_is_called_is_allowed(moto_server: Moto, dynamodb_server: DynamoDbL
     assert allowed - recorder.actions <= {"sqs:ChangeMessageVisibility", "dynamodb:DeleteItem"}
 
 
-@pytest.mark.timeout(120)
 def test_what_is_called_for_asynchronous_events_is_allowed(
     dynamodb_server: DynamoDbLocal, tmp_path: Path
 ) -> None:

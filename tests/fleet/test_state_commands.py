@@ -3,13 +3,14 @@
 import itertools
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import anyio
 import boto3
 import pytest
+import structlog
 from click.testing import CliRunner, Result
 
 from poller.aws import Aws
@@ -22,6 +23,13 @@ from tests.conftest import Moto, point_at, unique
 from tests.servers.dynamodb_local import REGION, DynamoDbLocal
 
 WINDOW = WindowState(window=TimeWindow(start=60, end=120), state=b'{"n":1}')
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    """A command sets up logging for its process, which is this one, to a stream that ends with it."""
+    yield
+    structlog.reset_defaults()
 
 
 def poller(*arguments: str) -> Result:

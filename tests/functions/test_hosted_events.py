@@ -162,7 +162,7 @@ def test_functions_are_hosted_under_uvloop(define: Define) -> None:
     source = "import time\ndef handler(event, context):\n    time.sleep(event)\n    return event"
 
     async def scenario() -> tuple[object, ...]:
-        host = FunctionHost(define(source, timeout_s=0.3))
+        host = FunctionHost(define(source, timeout_s=1.0))
         await host.start()
         try:
             outcomes = [await host.invoke(orjson.dumps(sleep), request_id="a") for sleep in (0, 60, 0)]

@@ -55,13 +55,15 @@ async def test_versions_share_the_concurrency_of_their_function(start: Start) ->
 
         def handler(event, context):
             pathlib.Path("running").write_text("1.")
-            time.sleep(1)
+            while not pathlib.Path("release").exists():
+                time.sleep(0.005)
         """
     )
     async with anyio.create_task_group() as group:
         group.start_soon(host.run, asked())
         await number_in(host.function.root / "running")
         refused = await host.run(asked(version="3"), line=Line.CALLERS, patience_s=0.1)
+        (host.function.root / "release").touch()
     assert refused == Throttled(reserved=True)
 
 
@@ -87,7 +89,7 @@ async def test_a_tail_holds_what_the_invocation_printed(start: Start) -> None:
 async def test_a_tail_holds_the_last_words_of_a_process_that_was_killed(start: Start) -> None:
     """What led to a timeout."""
     host = await start(
-        "import time\ndef handler(event, context):\n    print('working')\n    time.sleep(60)", timeout_s=0.5
+        "import time\ndef handler(event, context):\n    print('working')\n    time.sleep(60)", timeout_s=1.5
     )
     tail = LogTail()
     outcome = await host.run(asked(tail=tail))

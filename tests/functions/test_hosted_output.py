@@ -1,6 +1,7 @@
 """What a handler prints, in the log."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import anyio
 import pytest
@@ -86,7 +87,7 @@ async def test_concurrent_invocations_do_not_mix_their_lines(start: Start, log: 
 async def test_the_last_words_of_a_killed_process_are_logged(start: Start, log: list[EventDict]) -> None:
     """What led to a timeout can be read under its request id."""
     host = await start(
-        "import time\ndef handler(event, context):\n    print('working')\n    time.sleep(60)", timeout_s=0.5
+        "import time\ndef handler(event, context):\n    print('working')\n    time.sleep(60)", timeout_s=1.5
     )
     await failure(host, request_id="request-1")
     assert lines(log, "request-1") == ["working"]
@@ -123,20 +124,24 @@ async def test_output_that_is_no_text_is_logged_readably(start: Start, log: list
     assert lines(log, "request-1") == ["a\ufffdb"]
 
 
-async def test_lines_between_invocations_belong_to_none(start: Start, log: list[EventDict]) -> None:
+async def test_lines_between_invocations_belong_to_none(
+    start: Start, log: list[EventDict], tmp_path: Path
+) -> None:
     """What an idle process prints is logged without a request id."""
     host = await start(
         """
-        import threading, time
+        import pathlib, threading, time
 
         def later():
-            time.sleep(0.2)
+            while not pathlib.Path("over").exists():
+                time.sleep(0.005)
             print("later")
 
         def handler(event, context): threading.Thread(target=later).start()
         """
     )
     await result(host, request_id="request-1")
+    (tmp_path / "over").touch()
     await until(lambda: lines(log, "") == ["later"])
 
 

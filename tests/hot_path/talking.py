@@ -37,7 +37,7 @@ class Talk:
         await self._until(lambda: len(self.bodies) >= count)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not condition():
                 self.changed.clear()
                 await self.changed.wait()
@@ -90,7 +90,7 @@ def saying(*chunks: bytes, close: bool = False) -> Speak:
 @asynccontextmanager
 async def pool(talk: Talk) -> AsyncIterator[Connections]:
     """Connections to a server."""
-    connections = Connections(talk.url, tls=None, connect_timeout_s=1.0)
+    connections = Connections(talk.url, tls=None, connect_timeout_s=20.0)
     try:
         yield connections
     finally:
@@ -98,7 +98,7 @@ async def pool(talk: Talk) -> AsyncIterator[Connections]:
 
 
 async def ask(
-    connections: Connections, body: bytes = b"{}", *, wait_s: float = 2.0, limit_bytes: int = 1_000_000
+    connections: Connections, body: bytes = b"{}", *, wait_s: float = 20.0, limit_bytes: int = 1_000_000
 ) -> Answer:
     """One exchange."""
     return await connections.exchange(HEAD % len(body), body, wait_s=wait_s, limit_bytes=limit_bytes)

@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
@@ -27,7 +27,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.aws.control import lambda_client
 from tests.aws.invoking import invoke
-from tests.aws.running import Run, stop, until
+from tests.aws.running import Run, stop, until, whole_lines
 
 HANDLERS = '''
 import json, os, pathlib, random, time
@@ -104,8 +104,7 @@ class Campaign:
 
     def lines(self, name: str) -> list[Any]:
         """What the functions noted."""
-        path = self.run.folder / f"{name}.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return [json.loads(line) for line in whole_lines(self.run.folder / f"{name}.jsonl")]
 
     def judge(self) -> list[str]:
         """Everything that is wrong."""
@@ -192,7 +191,7 @@ def campaign(
             while made.kills < kills or sending.is_alive():
                 time.sleep(made.chance.uniform(0.05, 0.8))
                 made.kill_and_start()
-        until(lambda: _left(made) == 0, timeout_s=120)
+        until(lambda: _left(made) == 0)
         for process in made.processes.values():
             assert stop(process) == 0, run.log()[-2000:]
     finally:
@@ -203,12 +202,12 @@ def campaign(
 @contextmanager
 def _sending(made: Campaign, events: int) -> Iterator[threading.Thread]:
     """Send every event until one of the pollers has accepted it, four at a time."""
-    broken_off = threading.Event()
+    given_up = threading.Event()
     clients = [lambda_client(made.url(port)) for port in made.ports]
 
     def send(number: int) -> None:
         for client in cycle(clients[number % len(clients) :] + clients[: number % len(clients)]):
-            if broken_off.is_set():
+            if given_up.is_set():
                 return
             try:
                 answered = invoke(client, "work", {"number": number}, InvocationType="Event")
@@ -229,7 +228,7 @@ def _sending(made: Campaign, events: int) -> Iterator[threading.Thread]:
     try:
         yield thread
     except BaseException:
-        broken_off.set()
+        given_up.set()  # a poller that does not come back would be waited for without end
         raise
     finally:
         thread.join()
@@ -243,8 +242,12 @@ def _left(made: Campaign) -> int:
 
 
 def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port for all lives of the poller; none that the kernel may give to somebody else in between."""
+    handed_out_from = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for port in random.sample(range(handed_out_from // 2, handed_out_from), 100):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no port is free")
 
 
 def main() -> int:

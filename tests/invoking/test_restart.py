@@ -85,9 +85,11 @@ def test_a_full_queue_answers_429_and_loses_nothing(run: Run) -> None:
     run.write_file({"audit": {"handler": "app:handler", "timeout": 10}}, [])
     run.start()
     client = lambda_client(endpoint(run))
-    accepted = [invoke(client, event={"sleep": 0.7}, InvocationType="Event").request_id for _ in range(3)]
+    event = {"until": str(run.folder / "over")}
+    accepted = [invoke(client, event=event, InvocationType="Event").request_id for _ in range(3)]
     with pytest.raises(ClientError) as refused:
         invoke(client, InvocationType="Event")
+    (run.folder / "over").touch()
 
     error: Any = refused.value.response
     assert error["ResponseMetadata"]["HTTPStatusCode"] == 429

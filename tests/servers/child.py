@@ -7,8 +7,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-ANSWER_LIMIT_S = 30.0
-STOP_LIMIT_S = 10.0
+ANSWER_LIMIT_S = 60.0
+STOP_LIMIT_S = 30.0
 
 
 class Child:

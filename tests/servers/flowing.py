@@ -22,7 +22,7 @@ class Flow:
     def go_on(self, count: int = 40) -> None:
         """Wait until so many more are written."""
         goal = self.written + count
-        until(lambda: self.written >= goal or self._stopping.is_set(), timeout_s=20)
+        until(lambda: self.written >= goal or self._stopping.is_set(), timeout_s=60)
 
     def run(self) -> None:
         try:

@@ -96,7 +96,7 @@ class KinesisStream:
     def delete(self) -> None:
         """Delete it, and wait until it is gone."""
         self.client.delete_stream(StreamName=self.name)
-        until(lambda: self.name not in self.client.list_streams()["StreamNames"], timeout_s=10)
+        until(lambda: self.name not in self.client.list_streams()["StreamNames"])
 
     def put(self, numbers: Iterable[int]) -> None:
         """Write records in order."""
@@ -147,7 +147,7 @@ class KinesisStream:
             summary = self.client.describe_stream_summary(StreamName=self.name)
             return bool(summary["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE")
 
-        until(active, timeout_s=10)
+        until(active)
 
     def _shard(self, shard: str) -> dict[str, Any]:
         return next(listed for listed in self.shards() if listed["ShardId"] == shard)

@@ -1,7 +1,6 @@
 """What the functions saw of a stream, and the two promises it is held against."""
 
 import base64
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -38,7 +37,7 @@ def until_seen(run: Run, count: int) -> None:
 
 def logged(run: Run, event: str) -> list[dict[str, Any]]:
     """The log lines of one event."""
-    return [json.loads(line) for line in run.log().splitlines() if f'"{event}"' in line]
+    return run.logged(event)
 
 
 def assert_keys_in_order(records: Sequence[Mapping[str, Any]]) -> None:

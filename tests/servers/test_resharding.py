@@ -28,11 +28,14 @@ def test_a_shard_that_is_split_is_finished_before_its_children_begin(
     """The parent has a backlog when it is split; each key keeps its order from parent to child."""
     stream = kinesis_server.stream(1)
     stream.put(range(300))
-    kinesis_run.write_file({"f": handler("steady")}, [mapping(stream.arn, BatchSize=10)])
+    kinesis_run.write_file({"f": handler("held")}, [mapping(stream.arn, BatchSize=10)])
+    kinesis_run.allow(50)
     process = kinesis_run.start()
+    until_seen(kinesis_run, 50)
     stream.split(stream.open_shards[0])
     assert len(numbers(kinesis_run)) < 300
     stream.put(range(300, 500))
+    kinesis_run.allow()
 
     until_seen(kinesis_run, 500)
     assert stop(process) == 0
@@ -45,11 +48,15 @@ def test_the_child_of_a_merge_waits_for_both_parents(kinesis_server: KinesisMock
     stream = kinesis_server.stream(2)
     stream.put(n for n in range(400) if n % 13 == 1)
     stream.put(n for n in range(400) if n % 13 != 1)
-    kinesis_run.write_file({"f": handler("steady")}, [mapping(stream.arn, BatchSize=10)])
+    kinesis_run.write_file({"f": handler("held")}, [mapping(stream.arn, BatchSize=10)])
+    # More than the short one of the two holds.
+    kinesis_run.allow(100)
     process = kinesis_run.start()
+    until_seen(kinesis_run, 100)
     stream.merge(*stream.open_shards)
     assert len(numbers(kinesis_run)) < 400
     stream.put(range(400, 600))
+    kinesis_run.allow()
 
     until_seen(kinesis_run, 600)
     assert stop(process) == 0
@@ -90,11 +97,12 @@ def test_a_restart_in_mid_lineage_goes_on_at_each_shards_place(
     stream.put(range(200))
     stream.split(stream.open_shards[0])
     stream.put(range(200, 400))
-    kinesis_run.write_file({"f": handler("steady")}, [mapping(stream.arn, BatchSize=10)])
+    kinesis_run.write_file({"f": handler("held")}, [mapping(stream.arn, BatchSize=10)])
     for stop_at, generation_ends in ((50, 200), (250, 400)):
+        kinesis_run.allow(stop_at)
         process = kinesis_run.start()
         until_seen(kinesis_run, stop_at)
-        assert stop(process) == 0
+        assert kinesis_run.stop_held(process) == 0
         assert len(numbers(kinesis_run)) < generation_ends
     process = kinesis_run.start()
     until_seen(kinesis_run, 400)

@@ -58,11 +58,12 @@ def test_a_restart_in_mid_lineage_goes_on_at_its_place(
     for begin in (0, 50, 100):
         table.put(range(begin, begin + 50))
         dynamodb_server.roll_over()
-    dynamodb_run.write_file({"f": handler("steady")}, [mapping(table.arn, BatchSize=5)])
+    dynamodb_run.write_file({"f": handler("held")}, [mapping(table.arn, BatchSize=5)])
     for stop_at, shard_ends in ((10, 50), (60, 100)):
+        dynamodb_run.allow(stop_at)
         process = dynamodb_run.start()
         until_seen(dynamodb_run, stop_at)
-        assert stop(process) == 0
+        assert dynamodb_run.stop_held(process) == 0
         assert len(numbers(dynamodb_run)) < shard_ends
     process = dynamodb_run.start()
     until_seen(dynamodb_run, 150)
@@ -145,7 +146,7 @@ def test_records_trimmed_while_the_poller_is_away_are_reported_and_passed_over(
     dynamodb_server.age(25)
     table.put(range(20, 30))
     process = dynamodb_run.start()
-    until(lambda: 29 in numbers(dynamodb_run), timeout_s=20)
+    until(lambda: 29 in numbers(dynamodb_run))
     assert stop(process) == 0
 
     assert numbers(dynamodb_run) == [*range(10), *range(20, 30)]
@@ -165,7 +166,7 @@ def test_a_new_mapping_passes_over_shards_whose_records_have_all_left(
     dynamodb_run.write_file({"f": handler("keep")}, [mapping(table.arn)])
     process = dynamodb_run.start(ready=False)
 
-    until(lambda: 19 in numbers(dynamodb_run), timeout_s=20)
+    until(lambda: 19 in numbers(dynamodb_run))
     assert stop(process) == 0
 
     assert numbers(dynamodb_run) == list(range(10, 20))
@@ -183,7 +184,7 @@ def test_a_mapping_that_has_read_everything_goes_on_when_it_has_all_grown_old(
 
     dynamodb_server.age(25)
     table.put(range(10, 20))
-    until(lambda: 19 in numbers(dynamodb_run), timeout_s=20)
+    until(lambda: 19 in numbers(dynamodb_run))
     assert stop(process) == 0
 
     assert numbers(dynamodb_run) == list(range(20))

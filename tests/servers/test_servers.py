@@ -42,5 +42,5 @@ def test_a_server_ends_with_its_standard_input(
 
     child.let_go()
 
-    until(lambda: child.ended, timeout_s=10)
+    until(lambda: child.ended)
     child.end()
