@@ -60,6 +60,7 @@ leases: setup
 
 kill-events: setup
 	$(BIN)/python -m tests.invoking.killing $(EVENTS)
+	$(BIN)/python -m tests.fleet.killing_events $(EVENTS)
 
 bench-host: setup
 	$(BIN)/python -m tests.functions.throughput $(INVOCATIONS)

@@ -18,6 +18,7 @@
     │   ├── StateUnavailable        passing: hold the lane, try again
     │   ├── StateRefused            the store cannot be used as it is: the start fails
     │   ├── LeaseLost               somebody else owns the shard now: stop without writing
+    │   ├── EventLost               another worker has the event now: drop it
     │   └── MembershipLost          the fleet took this worker for dead: all its leases are lost, join anew
     └── StartError                  configuration or environment: nothing starts, exit code 2
 
@@ -95,6 +96,10 @@ class StateRefused(StateError):
 
 class LeaseLost(StateError):
     """The lease was taken by another worker; nothing may be written under it any more."""
+
+
+class EventLost(StateError):
+    """The event was taken over by another worker, or is gone; nothing may be done about it any more."""
 
 
 class MembershipLost(StateError):

@@ -6,6 +6,7 @@ from typing import Protocol
 from poller.core.balance import Allotment, Key, View, allot
 from poller.core.holdings import Holdings
 from poller.core.leasing import Lease
+from poller.core.members import heir
 from poller.core.sharing import NOTHING, WHOLE, Portion, Share, share_of
 from poller.interfaces import Clock
 from poller.membership import Membership
@@ -45,6 +46,10 @@ class Fleet(Protocol):
 
     def forget(self, mapping: str) -> None:
         """The mapping is not run here any more."""
+        ...
+
+    def inherits(self, owner: str) -> bool:
+        """Whether an owner is no more, and it is this worker that takes over what it has left."""
         ...
 
     def part(self, *, capped: bool) -> Share:
@@ -100,6 +105,10 @@ class Alone:
     def forget(self, mapping: str) -> None:
         """It may be begun again later."""
         self._before = {key: owner for key, owner in self._before.items() if key[0] != mapping}
+
+    def inherits(self, owner: str) -> bool:  # noqa: ARG002  # any
+        """Nobody leaves anything to it."""
+        return False
 
     def part(self, *, capped: bool) -> Share:  # noqa: ARG002  # either
         """The whole."""
@@ -183,6 +192,12 @@ class SharedFleet:
         self._leases.pop(mapping, None)
         self._reading.pop(mapping, None)
         self._holdings.forget(mapping)
+
+    def inherits(self, owner: str) -> bool:
+        """Not while this worker may be taken for dead itself."""
+        sightings = self._membership.sightings
+        gone = sightings.gone(owner, self._clock.monotonic())
+        return gone and self.may_act(self.me) and heir(owner, sightings.staying) == self.me
 
     def part(self, *, capped: bool) -> Share:
         """Nothing of what is limited while the others may count without this worker."""

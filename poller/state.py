@@ -1,6 +1,6 @@
 """What a POLLER_STATE names: the one place where all that must survive is kept."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +20,12 @@ from mappings.stores.sqlite_file import Schema, SqliteFile
 from poller.aws import Aws
 from poller.errors import StateRefused
 from poller.events.memory import MemoryEventQueue
-from poller.events.none import NoEventQueue
 from poller.events.queue import EventQueue, QueueLimits
+from poller.events.shared import SharedEventQueue
 from poller.events.sqlite import INDEX as EVENTS_INDEX
 from poller.events.sqlite import SCHEMA as EVENTS
 from poller.events.sqlite import SqliteEventQueue
+from poller.fleet import Fleet
 from poller.interfaces import LeaseStore, MemberStore
 from poller.leases.memory import MemoryLeaseStore
 from poller.leases.sqlite import SCHEMA as LEASES
@@ -53,7 +54,8 @@ class State:
 
     leases: LeaseStore
     mappings: MappingStore
-    events: EventQueue
+    events: Callable[[Fleet], EventQueue]
+    """Makes the queue of this process, once its place among the workers is known."""
     event_invoke_configs: EventInvokeConfigStore
     members: MemberStore | None = None
     """The workers that share these stores; None where there is only this one."""
@@ -84,7 +86,7 @@ async def open_state(
         yield State(
             leases=stores.leases,
             mappings=stores.mappings,
-            events=NoEventQueue(),
+            events=lambda fleet: SharedEventQueue(stores.events, fleet, queue_limits),
             event_invoke_configs=stores.event_invoke_configs,
             members=stores.members,
         )
@@ -93,7 +95,7 @@ async def open_state(
         yield State(
             leases=MemoryLeaseStore(),
             mappings=MemoryMappingStore(),
-            events=MemoryEventQueue(queue_limits),
+            events=lambda _: MemoryEventQueue(queue_limits),
             event_invoke_configs=MemoryEventInvokeConfigStore(),
         )
         return
@@ -102,7 +104,7 @@ async def open_state(
         yield State(
             leases=SqliteLeaseStore(file),
             mappings=SqliteMappingStore(file),
-            events=SqliteEventQueue(file, queue_limits),
+            events=lambda _: SqliteEventQueue(file, queue_limits),
             event_invoke_configs=SqliteEventInvokeConfigStore(file),
         )
     finally:

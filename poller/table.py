@@ -11,6 +11,7 @@ from mappings.stores.dynamodb_table import PARTITION, SORT, Table
 from mappings.stores.event_invoke_dynamodb import DynamoDbEventInvokeConfigStore
 from poller.aws import Aws, error_code
 from poller.errors import StateRefused
+from poller.events.dynamodb import DynamoDbEvents
 from poller.leases.dynamodb import DynamoDbLeaseStore
 from poller.leases.dynamodb_members import DynamoDbMemberStore, open_fleet
 from poller.table_address import TableAddress
@@ -18,6 +19,7 @@ from poller.table_address import TableAddress
 # Each has connections of its own: a heartbeat never waits behind a checkpoint, nor that behind a listing.
 BEAT_TIMEOUT_S = 2.0
 WRITE_TIMEOUT_S = 5.0
+EVENT_TIMEOUT_S = 6.0
 SCAN_TIMEOUT_S = 10.0
 
 
@@ -28,6 +30,7 @@ class TableStores:
     leases: DynamoDbLeaseStore
     mappings: DynamoDbMappingStore
     members: DynamoDbMemberStore
+    events: DynamoDbEvents
     event_invoke_configs: DynamoDbEventInvokeConfigStore
 
 
@@ -43,7 +46,8 @@ async def open_table(address: TableAddress, aws: Aws, region: str | None) -> Tab
         client = await aws.client("dynamodb", where, read_timeout_s=read_timeout_s)
         return Table(client, address.table, address.namespace)
 
-    beats, writes, scans = [await view(s) for s in (BEAT_TIMEOUT_S, WRITE_TIMEOUT_S, SCAN_TIMEOUT_S)]
+    timeouts = (BEAT_TIMEOUT_S, WRITE_TIMEOUT_S, EVENT_TIMEOUT_S, SCAN_TIMEOUT_S)
+    beats, writes, events, scans = [await view(timeout_s) for timeout_s in timeouts]
     try:
         incarnation = await open_fleet(scans)
     except StoreRefused as error:
@@ -56,6 +60,7 @@ async def open_table(address: TableAddress, aws: Aws, region: str | None) -> Tab
     return TableStores(
         leases=DynamoDbLeaseStore(writes=writes, scans=scans),
         mappings=DynamoDbMappingStore(scans, members.mappings_changed),
+        events=DynamoDbEvents(events),
         event_invoke_configs=DynamoDbEventInvokeConfigStore(scans),
         members=members,
     )

@@ -67,6 +67,8 @@ class Log(StrEnum):
     EVENT_GIVEN_UP = "event_given_up"
     EVENT_UNDELIVERED = "event_undelivered"
     EVENT_CRASHED = "event_crashed"
+    EVENT_LOST = "event_lost"
+    EVENTS_INHERITED = "events_inherited"
     FILES_TAKEN_UP = "files_taken_up"
     FILES_REFUSED = "files_refused"
     STATE_UNAVAILABLE = "state_unavailable"

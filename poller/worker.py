@@ -154,7 +154,7 @@ class Worker:
                 allow_removal=self._settings.allow_removal,
             )
             await _take_up(definitions, self._mapping_set)
-            invoking = self._invoking = self._make_invoking(state, hosted, aws)
+            invoking = self._invoking = self._make_invoking(state, fleet, hosted, aws)
             handlers = self._handlers(store, self._admission(aws, latest), supervisor)
             await stack.enter_async_context(serving(self._settings, {**handlers, **invoking.handlers}))
             self.ops.loaded(lambda: views_of(supervisor.stored, supervisor.runners))
@@ -173,13 +173,14 @@ class Worker:
         settings = self._settings
         return QueueLimits(events=settings.async_queue_events, payload_bytes=settings.async_queue_bytes)
 
-    def _make_invoking(self, state: State, hosted: HostedFunctions, aws: Aws) -> Invoking:
+    def _make_invoking(self, state: State, fleet: Fleet, hosted: HostedFunctions, aws: Aws) -> Invoking:
         return Invoking(
             InvokingParts(
                 directory=self._directory,
                 hosted=hosted,
                 aws=aws,
-                events=state.events,
+                events=state.events(fleet),
+                fleet=fleet,
                 configs=state.event_invoke_configs,
                 surroundings=self._surroundings,
                 tempo=self._tempo,

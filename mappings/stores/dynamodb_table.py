@@ -1,7 +1,7 @@
 """One DynamoDB table that a fleet shares: items by partition and sort key, written on conditions only."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,7 +75,10 @@ class Table:
 
     async def query(self, partition: str) -> Sequence[Item]:
         """All items of a partition, in the order of their sort keys."""
-        items: list[Item] = []
+        return [item async for page in self.pages(partition) for item in page]
+
+    async def pages(self, partition: str) -> AsyncIterator[Sequence[Item]]:
+        """All items of a partition as they are read, up to 1 MB at a time."""
         request: dict[str, Any] = {
             "TableName": self.name,
             "ConsistentRead": True,
@@ -86,9 +89,9 @@ class Table:
         while True:
             with self._errors():
                 answer = await self._client.query(**request)
-            items += [item for item in map(_decoded, answer["Items"]) if item is not None]
+            yield [item for item in map(_decoded, answer["Items"]) if item is not None]
             if not answer.get("LastEvaluatedKey"):
-                return items
+                return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     async def put(self, partition: str, sort: str, item: Item, *, when: Condition | None = None) -> None:

@@ -7,6 +7,7 @@ that the counter still stands there; from then on its heartbeats are refused, an
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from poller.core.tenure import LEASE_S, Tenure
 from poller.errors import MembershipLost
@@ -121,6 +122,14 @@ class Sightings:
             return seen.member.dead
         since = self._missing.setdefault(owner, now)
         return self._asked_at - since >= self._tenure.takeover_s
+
+
+def heir(owner: str, staying: Iterable[str]) -> str | None:
+    """Which worker takes over what an owner that is no more has left; None where nobody stays.
+
+    The choice differs from owner to owner, and is the same whoever makes it from the same members.
+    """
+    return max(staying, key=lambda member: sha256(f"{owner} {member}".encode()).digest(), default=None)
 
 
 def _state(member: Member) -> tuple[int, bool]:

@@ -1,8 +1,10 @@
 """Events in this process, for tests and for `memory://`: they end with it."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from poller.core.async_events import QueuedEvent
+from poller.errors import EventLost
 from poller.events.queue import QueueFull, QueueLimits, Room
 
 
@@ -37,12 +39,14 @@ class MemoryEventQueue:
 
     async def update(self, event: QueuedEvent) -> None:
         """Write how far an event is."""
-        if event.request_id in self._events:
-            self._events[event.request_id] = event
+        if event.request_id not in self._events:
+            raise EventLost(f"event {event.request_id} is gone")
+        self._events[event.request_id] = event
 
     async def put_back(self, event: QueuedEvent) -> None:
         """Write how far an event is, and let go of it."""
-        await self.update(event)
+        with suppress(EventLost):
+            await self.update(event)
         self._taken.discard(event.request_id)
 
     async def remove(self, event: QueuedEvent) -> None:
@@ -50,3 +54,7 @@ class MemoryEventQueue:
         removed = self._events.pop(event.request_id, None)
         self._taken.discard(event.request_id)
         self._bytes -= len(removed.payload) if removed else 0
+
+    async def inherit(self) -> int:
+        """Nobody else has any."""
+        return 0

@@ -38,13 +38,20 @@ class EventQueue(Protocol):
         ...
 
     async def update(self, event: QueuedEvent) -> None:
-        """Write how far an event is; it stays with its taker."""
+        """Write how far an event is; it stays with its taker. Raises EventLost where it is that no more."""
         ...
 
     async def put_back(self, event: QueuedEvent) -> None:
-        """Write how far an event is, and leave it to whoever takes it when it is due."""
+        """Write how far an event is, and leave it to whoever takes it when it is due.
+
+        One that another worker has now is left to that, and so it is by `remove`.
+        """
         ...
 
     async def remove(self, event: QueuedEvent) -> None:
         """Forget an event."""
+        ...
+
+    async def inherit(self) -> int:
+        """Take over the events of workers that are no more; how many. A queue of one process has none."""
         ...

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
@@ -9,7 +10,7 @@ from typing import TypeVar
 from mappings.errors import StoreUnavailable
 from mappings.stores.sqlite_file import SqliteFile
 from poller.core.async_events import QueuedEvent
-from poller.errors import StateUnavailable
+from poller.errors import EventLost, StateUnavailable
 from poller.events.queue import QueueFull, QueueLimits, Room
 from poller.events.stored_form import from_text, to_text
 
@@ -84,17 +85,22 @@ class SqliteEventQueue:
     async def update(self, event: QueuedEvent) -> None:
         """Write how far an event is."""
         response = None if event.response is None else event.response.payload
-        await self._do(
-            lambda db: db.execute(
-                "UPDATE events SET line = ?, due_at = ?, progress = ?, response_payload = ? "
-                "WHERE request_id = ?",
-                (event.line, event.due_at, to_text(event), response, event.request_id),
+        found = await self._do(
+            lambda db: (
+                db.execute(
+                    "UPDATE events SET line = ?, due_at = ?, progress = ?, response_payload = ? "
+                    "WHERE request_id = ?",
+                    (event.line, event.due_at, to_text(event), response, event.request_id),
+                ).rowcount
             )
         )
+        if not found:
+            raise EventLost(f"event {event.request_id} is gone")
 
     async def put_back(self, event: QueuedEvent) -> None:
         """Write how far an event is, and let go of it."""
-        await self.update(event)
+        with suppress(EventLost):
+            await self.update(event)
         self._taken.discard(event.request_id)
 
     async def remove(self, event: QueuedEvent) -> None:
@@ -108,6 +114,10 @@ class SqliteEventQueue:
 
         await self._do(work)
         self._taken.discard(event.request_id)
+
+    async def inherit(self) -> int:
+        """Whoever opens the file has them all."""
+        return 0
 
     def _due(self, db: sqlite3.Connection, line: str, room: int, now: float) -> list[QueuedEvent]:
         ids: list[str] = []

@@ -18,7 +18,7 @@ from poller.core.invocation_records import dead_letter, invocation_record
 from poller.core.outcomes import Outcome, Unreachable, outcome_name
 from poller.core.recovery import delivery_delay_s
 from poller.destinations.of_events import Destinations
-from poller.errors import DestinationError, StateUnavailable
+from poller.errors import DestinationError, EventLost, StateUnavailable
 from poller.events.queue import EventQueue
 from poller.interfaces import Invocation
 from poller.invoking.event_settings import EventSettings
@@ -119,7 +119,10 @@ class EventDispatcher:
             event = judge(event, outcome, rules, now=self._wall(), chance=chance)
             self._say(event, outcome)
         if event.ending is not None:
-            event = await self._tell(event, settings)
+            told = await self._tell(event, settings)
+            if told is None:
+                return
+            event = told
         ended = event.ending is not None and not event.ending.pending
         queue = self._parts.queue
         await self._written(queue.remove if ended else queue.put_back, event)
@@ -136,8 +139,11 @@ class EventDispatcher:
         )
         return await self._parts.invoker.run(settings.function, invocation)
 
-    async def _tell(self, event: QueuedEvent, settings: EventSettings) -> QueuedEvent:
-        """Tell those who have not been told; a failure leaves the rest for later."""
+    async def _tell(self, event: QueuedEvent, settings: EventSettings) -> QueuedEvent | None:
+        """Tell those who have not been told; a failure leaves the rest for later.
+
+        None where it could not be written who was told: nobody else is then.
+        """
         assert event.ending is not None
         for role in event.ending.pending:
             try:
@@ -150,8 +156,9 @@ class EventDispatcher:
                 )
                 return undelivered(event, now=self._wall(), delay_s=delay_s)
             event = delivered(event, role)
-            if event.ending is not None and event.ending.pending:
-                await self._written(self._parts.queue.update, event)
+            more = event.ending is not None and event.ending.pending
+            if more and not await self._written(self._parts.queue.update, event):
+                return None
         return event
 
     async def _send(self, event: QueuedEvent, role: Role, arn: str | None) -> None:
@@ -177,10 +184,13 @@ class EventDispatcher:
                 return EventSettings(function=function, version=version, config=config)
 
     async def _written(self, write: Callable[[QueuedEvent], Awaitable[None]], event: QueuedEvent) -> bool:
-        """Write, however often it takes; False where draining began before it could be."""
+        """Write, however often it takes; False where draining began before, or the event is another's."""
         while True:
             try:
                 await write(event)
+            except EventLost:
+                self._log.warning(Log.EVENT_LOST, request_id=event.request_id)
+                return False
             except StateUnavailable as error:
                 if not await self._may_go_on(error):
                     return False

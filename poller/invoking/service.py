@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 import anyio
+import structlog
 
 from mappings.api import Handler
 from mappings.arns import FunctionName
@@ -18,8 +19,9 @@ from mappings.resolution import DEFAULT_REGION, Asked, resolve
 from poller.aws import Aws
 from poller.core.async_events import QueuedEvent
 from poller.destinations.of_events import EventDestinations
-from poller.errors import DestinationGone
+from poller.errors import DestinationGone, StateUnavailable
 from poller.events.queue import EventQueue
+from poller.fleet import Fleet
 from poller.functions.hosted import HostedFunctions
 from poller.invoking.api import InvokeOperation, queued
 from poller.invoking.dispatcher import DispatcherParts, EventDispatcher
@@ -27,6 +29,7 @@ from poller.invoking.invoker import Invoker
 from poller.invoking.targets import ListedTargets
 from poller.rules import Tempo
 from poller.surroundings import Surroundings
+from poller.telemetry import Log
 
 # Between two looks at whether a function that was invoked is still listed.
 LET_GO_S = 1.0
@@ -40,6 +43,8 @@ class InvokingParts:
     hosted: HostedFunctions
     aws: Aws
     events: EventQueue
+    fleet: Fleet
+    """The workers that share the events."""
     configs: EventInvokeConfigStore
     surroundings: Surroundings
     tempo: Tempo
@@ -92,6 +97,7 @@ class Invoking:
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._let_go)
+                group.start_soon(self._inherit)
                 await self._dispatcher.run()
                 await self._invoker.until_idle()
         finally:
@@ -102,6 +108,22 @@ class Invoking:
         while not drain.requested:
             await drain.sleep(LET_GO_S)
             await self._targets.let_go()
+
+    async def _inherit(self) -> None:
+        """Take over what other workers have left, soon after they are gone."""
+        fleet, drain = self._parts.fleet, self._parts.surroundings.drain
+        changed = drain.signal()
+        fleet.wake(changed)
+        while fleet.look_s is not None and not drain.requested:
+            try:
+                inherited = await self._parts.events.inherit()
+            except StateUnavailable as error:
+                structlog.get_logger().warning(Log.STATE_UNAVAILABLE, reason=str(error))
+            else:
+                if inherited:
+                    structlog.get_logger().info(Log.EVENTS_INHERITED, events=inherited)
+                    self._dispatcher.wake()
+            await changed.wait(fleet.look_s)
 
     async def _accept(self, event: QueuedEvent) -> None:
         await self._parts.events.add(event)

@@ -10,7 +10,8 @@ from mappings.stores.dynamodb import DynamoDbMappingStore
 from mappings.stores.dynamodb_table import Table
 from mappings.stores.event_invoke_dynamodb import DynamoDbEventInvokeConfigStore
 from poller.aws import Aws
-from poller.events.none import NoEventQueue
+from poller.events.dynamodb import DynamoDbEvents
+from poller.events.shared import SharedEventQueue
 from poller.leases.dynamodb import DynamoDbLeaseStore
 from poller.leases.dynamodb_members import DynamoDbMemberStore, open_fleet
 from poller.state import State, open_state
@@ -48,7 +49,7 @@ async def _state(table: Table) -> State:
     return State(
         leases=leases,
         mappings=DynamoDbMappingStore(table, members.mappings_changed),
-        events=NoEventQueue(),
+        events=lambda fleet: SharedEventQueue(DynamoDbEvents(table), fleet),
         event_invoke_configs=DynamoDbEventInvokeConfigStore(table),
         members=members,
     )

@@ -7,11 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from poller.aws import Aws
 from poller.core.async_events import Condition, Ending, QueuedEvent, Response, Role
+from poller.errors import EventLost
+from poller.events.dynamodb import DynamoDbEvents
 from poller.events.memory import MemoryEventQueue
 from poller.events.queue import EventQueue, QueueFull, QueueLimits
+from poller.events.shared import SharedEventQueue
 from poller.events.sqlite import SqliteEventQueue
+from poller.fleet import Alone
 from poller.state import open_file
+from tests.contract.stores import fleet_table
 
 Opening = Callable[..., AbstractAsyncContextManager[EventQueue]]
 NOW = 1_800_000_000.0
@@ -32,7 +38,7 @@ def event(
     )
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "dynamodb"])
 def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Opening:
     """How a queue of each kind is opened."""
 
@@ -46,7 +52,13 @@ def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Opening:
         yield SqliteEventQueue(file, limits)
         await file.close()
 
-    return memory if request.param == "memory" else sqlite
+    @asynccontextmanager
+    async def dynamodb(limits: QueueLimits | None = None) -> AsyncIterator[EventQueue]:
+        request.getfixturevalue("dynamodb")
+        async with Aws() as aws:
+            yield SharedEventQueue(DynamoDbEvents(await fleet_table(aws)), Alone("w1"), limits)
+
+    return {"memory": memory, "sqlite": sqlite, "dynamodb": dynamodb}[request.param]
 
 
 def any_number(_: str) -> int:
@@ -146,6 +158,28 @@ async def test_how_far_an_event_is_comes_back_whole(opening: Opening) -> None:
         await queue.put_back(far)
 
         assert list(await queue.take(any_number, now=NOW + 5)) == [far]
+
+
+async def test_an_update_of_an_event_that_is_gone_is_refused(opening: Opening) -> None:
+    """So that nothing is begun that nobody would hear of."""
+    async with opening() as queue:
+        await queue.add(event())
+        await taken(queue)
+        await queue.remove(event())
+
+        with pytest.raises(EventLost):
+            await queue.update(replace(event(), running=True))
+
+
+async def test_a_queue_inherits_nothing_where_nobody_has_left(opening: Opening) -> None:
+    """What it has it may take, and keeps."""
+    async with opening() as queue:
+        await queue.add(event())
+
+        assert await queue.inherit() == 0
+        assert await taken(queue) == ["id-1"]
+        assert await queue.inherit() == 0
+        assert await taken(queue) == []
 
 
 async def test_an_event_that_was_removed_is_gone(opening: Opening) -> None:

@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.aws.running import until
+from tests.aws.control import endpoint, lambda_client
+from tests.aws.invoking import HANDLERS, invoke
+from tests.aws.running import Run, stop, until
 from tests.conftest import Moto, unique
 from tests.fleet.processes import FleetProcesses
 from tests.fleet.recording import actions_of, recording
@@ -57,3 +59,40 @@ def test_what_is_called_is_allowed(moto_server: Moto, dynamodb_server: DynamoDbL
     assert recorder.actions <= allowed
     # Messages are given back only where some were received and not begun.
     assert allowed - recorder.actions <= {"sqs:ChangeMessageVisibility", "dynamodb:DeleteItem"}
+
+
+def test_what_is_called_for_asynchronous_events_is_allowed(
+    dynamodb_server: DynamoDbLocal, tmp_path: Path
+) -> None:
+    """Accepted, large, tried again, taken over from a worker that was killed, and given up."""
+    with recording({"": dynamodb_server.endpoint}) as recorder:
+        run = Run(tmp_path, {**dynamodb_server.environment, "AWS_ENDPOINT_URL_DYNAMODB": recorder.url})
+        run.state = f"dynamodb://{unique('fleet')}?namespace=blue&region={REGION}"
+        run.api = "127.0.0.1:0"
+        (tmp_path / "app.py").write_text(HANDLERS)
+        run.write_file({"audit": {"handler": "app:handler"}}, [])
+        subprocess.run(
+            [sys.executable, "-m", "poller", "state", "init", "--state", run.state],
+            env={**os.environ, **dynamodb_server.environment},
+            check=True,
+        )
+        try:
+            first = run.start("--lease", "2")
+            event = {"sleep": 1, "raise": "no", "say": os.urandom(10_000).hex()}
+            invoke(lambda_client(endpoint(run)), event=event, InvocationType="Event")
+            until(run.events)
+            first.kill()
+            second = run.start("--lease", "2")
+            until(lambda: run.logged("event_given_up"))
+            assert stop(second) == 0
+        finally:
+            run.close()
+    printed = subprocess.run(
+        [sys.executable, "-m", "poller", "policy", str(run.file), "--state", run.state],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert run.logged("events_inherited")
+    assert recorder.actions == actions_of(printed.stdout)

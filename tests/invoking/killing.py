@@ -1,22 +1,25 @@
-"""Asynchronous events through a poller that is killed at random moments, and what came of them, judged.
+"""Asynchronous events through pollers that are killed at random moments, and what came of them, judged.
 
 `python -m tests.invoking.killing 1000 --seed 7`: an event that was accepted is handled, or told of where
 failures are told of; its attempts stay within their bound, its request id is the same in each of them.
+`tests.fleet.killing_events` does the same to a fleet.
 """
 
 import argparse
 import json
 import random
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +65,42 @@ class Campaign:
 
     run: Run
     chance: random.Random
+    ports: Sequence[int]
+    settings: Sequence[str] = ()
+    processes: dict[int, subprocess.Popen[str]] = field(default_factory=dict)
+    """By the port of their API."""
     accepted: dict[str, int] = field(default_factory=dict)
     """Request id -> number of the event."""
     kills: int = 0
+
+    def url(self, port: int) -> str:
+        """Where the API of a poller is."""
+        return f"http://127.0.0.1:{port}"
+
+    def start(self, port: int) -> None:
+        """Start a poller with its API there."""
+        self.run.api = f"127.0.0.1:{port}"
+        self.processes[port] = self.run.start(*self.settings)
+
+    def kill_and_start(self) -> None:
+        """Kill any of the pollers and start another in its place."""
+        port = self.chance.choice(self.ports)
+        self.processes[port].kill()
+        self.processes[port].wait()
+        self.kills += 1
+        self.start(port)
+
+    def facts(self) -> str:
+        """What happened, in one line."""
+        return ", ".join(
+            (
+                f"accepted {len(self.accepted)}",
+                f"kills {self.kills}",
+                f"invocations {len(self.lines('begun'))}",
+                f"cut off and repeated {self.repeats()}",
+                f"told of {len(self.lines('ended'))}",
+            )
+        )
 
     def lines(self, name: str) -> list[Any]:
         """What the functions noted."""
@@ -113,11 +149,29 @@ class Campaign:
         return sum(outcomes.values()) - len(self.lines("failed")) - len({i for i, _ in self.lines("done")})
 
 
-def campaign(folder: Path, *, events: int, kills: int, seed: int) -> Campaign:
-    """Send events while the poller is killed and started again; wait until nothing is left of them."""
-    run = Run(folder, {"POLLER_ASYNC_RETRY_BASE": "0.05"})
+def campaign(
+    folder: Path,
+    *,
+    events: int,
+    kills: int,
+    seed: int,
+    workers: int = 1,
+    environment: Mapping[str, str] | None = None,
+    settings: Sequence[str] = (),
+) -> Campaign:
+    """Send events while pollers are killed and started again; wait until nothing is left of them.
+
+    Args:
+        folder: Where they run.
+        events: How many are sent, each until it is accepted.
+        kills: How often at least one of the pollers is killed.
+        seed: Of the moments, and of which.
+        workers: How many there are.
+        environment: Of each.
+        settings: Of each, as flags.
+    """
+    run = Run(folder, {"POLLER_ASYNC_RETRY_BASE": "0.05", **(environment or {})})
     (folder / "app.py").write_text(HANDLERS)
-    run.api = f"127.0.0.1:{_free_port()}"
     run.write_file(
         {
             "work": {"handler": "app:work", "concurrency": 4},
@@ -125,19 +179,21 @@ def campaign(folder: Path, *, events: int, kills: int, seed: int) -> Campaign:
         },
         [],
     )
-    made = Campaign(run, random.Random(seed))
+    made = Campaign(run, random.Random(seed), [_free_port() for _ in range(workers)], settings)
     try:
-        run.start()
-        with closing(lambda_client(f"http://{run.api}")) as client:
+        for port in made.ports:
+            made.start(port)
+        with closing(lambda_client(made.url(made.ports[0]))) as client:
             client.put_function_event_invoke_config(
                 FunctionName="work", DestinationConfig={"OnFailure": {"Destination": ENDED}}
             )
         with _sending(made, events) as sending:
             while made.kills < kills or sending.is_alive():
                 time.sleep(made.chance.uniform(0.05, 0.8))
-                _kill_and_start(made)
-        until(lambda: _left(made) == 0, timeout_s=120)
-        assert stop(run.processes[-1]) == 0, run.log()[-2000:]
+                made.kill_and_start()
+        until(lambda: _left(made) == 0)
+        for process in made.processes.values():
+            assert stop(process) == 0, run.log()[-2000:]
     finally:
         run.close()
     return made
@@ -145,12 +201,14 @@ def campaign(folder: Path, *, events: int, kills: int, seed: int) -> Campaign:
 
 @contextmanager
 def _sending(made: Campaign, events: int) -> Iterator[threading.Thread]:
-    """Send every event until it is accepted, four at a time."""
-    client = lambda_client(f"http://{made.run.api}")
+    """Send every event until one of the pollers has accepted it, four at a time."""
     given_up = threading.Event()
+    clients = [lambda_client(made.url(port)) for port in made.ports]
 
     def send(number: int) -> None:
-        while not given_up.is_set():
+        for client in cycle(clients[number % len(clients) :] + clients[: number % len(clients)]):
+            if given_up.is_set():
+                return
             try:
                 answered = invoke(client, "work", {"number": number}, InvocationType="Event")
             except (BotoCoreError, ClientError):
@@ -160,7 +218,9 @@ def _sending(made: Campaign, events: int) -> Iterator[threading.Thread]:
                 return
 
     def send_all() -> None:
-        with closing(client), ThreadPoolExecutor(4) as senders:
+        with ExitStack() as stack, ThreadPoolExecutor(4) as senders:
+            for client in clients:
+                stack.enter_context(closing(client))
             list(senders.map(send, range(1, events + 1)))
 
     thread = threading.Thread(target=send_all)
@@ -172,13 +232,6 @@ def _sending(made: Campaign, events: int) -> Iterator[threading.Thread]:
         raise
     finally:
         thread.join()
-
-
-def _kill_and_start(made: Campaign) -> None:
-    made.run.processes[-1].kill()
-    made.run.processes[-1].wait()
-    made.kills += 1
-    made.run.start()
 
 
 def _left(made: Campaign) -> int:
@@ -208,16 +261,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         made = campaign(Path(folder), events=given.events, kills=given.kills, seed=given.seed)
         problems = made.judge()
-        facts = (
-            f"accepted {len(made.accepted)}",
-            f"kills {made.kills}",
-            f"invocations {len(made.lines('begun'))}",
-            f"cut off and repeated {made.repeats()}",
-            f"told of {len(made.lines('ended'))}",
-            f"problems {len(problems)}",
-            f"{time.monotonic() - begun:.0f} s",
-        )
-    sys.stdout.write("\n".join([", ".join(facts), *problems[:20], ""]))
+        facts = f"{made.facts()}, problems {len(problems)}, {time.monotonic() - begun:.0f} s"
+    sys.stdout.write("\n".join([facts, *problems[:20], ""]))
     return 1 if problems else 0
 
 

@@ -280,3 +280,49 @@ def test_while_the_state_cannot_be_written_nothing_is_begun() -> None:
         assert await events.empty()
 
     in_virtual_time(scenario)
+
+
+class TakenOver(MemoryEventQueue):
+    """A queue whose events another worker has, once so many updates were made."""
+
+    def __init__(self, updates: int) -> None:
+        super().__init__()
+        self.updates = updates
+
+    async def update(self, event: QueuedEvent) -> None:
+        """Write, while it is this worker's."""
+        self.updates -= 1
+        if self.updates < 0:
+            await self.remove(event)
+        await super().update(event)
+
+
+def test_an_event_that_another_worker_has_is_not_begun() -> None:
+    """Nor told of, nor written again."""
+
+    async def scenario() -> None:
+        events = Events(queue=TakenOver(0))
+        await events.configure(on_success=GOOD)
+        async with events.dispatching():
+            await events.accept()
+            await anyio.sleep(600)
+        assert events.functions.seen == []
+        assert events.destinations.records == {}
+        assert await events.empty()
+
+    in_virtual_time(scenario)
+
+
+def test_an_event_that_is_lost_while_it_is_told_of_is_told_to_nobody_more() -> None:
+    """Whoever has it now tells the rest."""
+
+    async def scenario() -> None:
+        events = Events(functions=Functions(lambda _: FAILED), listed=BURIED, queue=TakenOver(1))
+        await events.configure(on_failure=BAD, maximum_retry_attempts=0)
+        async with events.dispatching():
+            await events.accept()
+            await anyio.sleep(600)
+        assert len(events.destinations.letters[DEAD]) == 1
+        assert BAD not in events.destinations.records
+
+    in_virtual_time(scenario)

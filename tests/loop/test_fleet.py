@@ -4,6 +4,7 @@ import anyio
 import pytest
 
 from poller.core.records import Position
+from poller.fleet import SharedFleet
 from poller.sources.memory import MemoryQueue, MemoryStream
 from tests.loop.fleet_stage import TENURE, team
 from tests.loop.stage import CLOCK, Function, eventually, in_virtual_time, queue_mapping, stream_mapping
@@ -242,5 +243,37 @@ def test_with_more_workers_than_concurrency_some_do_not_poll() -> None:
             await eventually(lambda: not queue.messages)
 
             assert function.most_at_once == 2
+
+    in_virtual_time(play)
+
+
+def test_what_a_worker_leaves_is_inherited_by_one() -> None:
+    """Once it is no more, never before; who is not heard inherits nothing, who ends leaves it to others."""
+
+    async def play() -> None:
+        stream, function = stream_of(2), Function()
+        async with team(stream_mapping()) as fleet:
+            for name in "abc":
+                await fleet.join(name, stream, function.target)
+            fleets = {c.name: SharedFleet(c.membership, CLOCK) for c in fleet.colleagues.values()}
+
+            def heirs(owner: str) -> list[str]:
+                return [name for name, each in fleets.items() if each.inherits(owner)]
+
+            await anyio.sleep(1)
+            assert heirs("a0") == []
+            fleet.colleagues["a"].members.cut = True
+            await anyio.sleep(TENURE.fence_s + 0.1)
+            assert heirs("a0") == []
+            await eventually(lambda: heirs("a0"), within_s=1.5 * TENURE.lease_s)
+            await anyio.sleep(1)
+            assert len(heirs("a0")) == 1
+            leaving = fleet.colleagues[heirs("a0")[0]]
+            del fleets[leaving.name]
+            leaving.drain.request()
+            await leaving.ended.wait()
+            await anyio.sleep(1)
+            assert len(heirs("a0")) == 1
+            assert heirs(leaving.name + "0") == heirs("a0")
 
     in_virtual_time(play)

@@ -1,0 +1,112 @@
+"""Which events this worker has and when they are due: looked at all the time, so it is kept in memory."""
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from poller.core.async_events import Response
+from poller.events.queue import QueueFull, QueueLimits, Room
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry:
+    """What is known of one event without reading it."""
+
+    line: str
+    due_ms: int
+    """Epoch milliseconds."""
+    payload_bytes: int
+    payload_parts: str
+    """Names of what is kept beside its item."""
+    response_parts: str
+    response: Response | None = field(default=None, repr=False)
+    """What the item holds of it, while the event is taken."""
+    spare: str = ""
+    """Parts that may have been written and that the item no longer names."""
+    taken: bool = False
+
+
+class EventIndex:
+    """The events of one worker under one name."""
+
+    def __init__(self, limits: QueueLimits) -> None:
+        self._limits = limits
+        self._entries: dict[str, Entry] = {}
+        self._events = 0
+        self._bytes = 0
+        self._lines: dict[str, list[tuple[int, str]]] = {}
+        """When events of a line are due, the earliest first; out of date where the entry says otherwise."""
+
+    def __contains__(self, request_id: str) -> bool:
+        return request_id in self._entries
+
+    @property
+    def taken(self) -> set[str]:
+        """Events that are with a taker."""
+        return {request_id for request_id, entry in self._entries.items() if entry.taken}
+
+    def get(self, request_id: str) -> Entry | None:
+        """One event; None where it is not this worker's."""
+        return self._entries.get(request_id)
+
+    def reserve(self, payload_bytes: int) -> None:
+        """Make room for an event that is being written. Raises QueueFull."""
+        limits = self._limits
+        if self._events >= limits.events or self._bytes + payload_bytes > limits.payload_bytes:
+            raise QueueFull
+        self._count(1, payload_bytes)
+
+    def release(self, payload_bytes: int) -> None:
+        """Give up what was reserved."""
+        self._count(-1, -payload_bytes)
+
+    def add(self, request_id: str, entry: Entry) -> None:
+        """Take in an event, whatever the limits: it was accepted."""
+        if request_id not in self._entries:
+            self._entries[request_id] = entry
+            self._count(1, entry.payload_bytes)
+            self._wait(request_id, entry)
+
+    def drop(self, request_id: str) -> None:
+        """Forget an event."""
+        entry = self._entries.pop(request_id, None)
+        if entry is not None:
+            self._count(-1, -entry.payload_bytes)
+
+    def take(self, room: Room, now_ms: float) -> Sequence[str]:
+        """Take events that are due: of each line up to its room, the longest due first."""
+        return [
+            request_id for line in list(self._lines) for request_id in self._take(line, room(line), now_ms)
+        ]
+
+    def let_go(self, request_id: str) -> None:
+        """Let an event that was taken be taken again."""
+        entry = self._entries.get(request_id)
+        if entry is not None:
+            self.put_back(request_id, entry.line, entry.due_ms)
+
+    def put_back(self, request_id: str, line: str, due_ms: int) -> None:
+        """Let go of an event, which is due then."""
+        entry = self._entries.get(request_id)
+        if entry is not None:
+            entry.line, entry.due_ms, entry.taken, entry.response = line, due_ms, False, None
+            self._wait(request_id, entry)
+
+    def _take(self, line: str, room: int, now_ms: float) -> Iterator[str]:
+        waiting = self._lines[line]
+        while waiting and room > 0 and waiting[0][0] <= now_ms:
+            due_ms, request_id = heapq.heappop(waiting)
+            entry = self._entries.get(request_id)
+            if entry is not None and not entry.taken and (entry.line, entry.due_ms) == (line, due_ms):
+                entry.taken = True
+                room -= 1
+                yield request_id
+        if not waiting:
+            del self._lines[line]
+
+    def _wait(self, request_id: str, entry: Entry) -> None:
+        heapq.heappush(self._lines.setdefault(entry.line, []), (entry.due_ms, request_id))
+
+    def _count(self, events: int, payload_bytes: int) -> None:
+        self._events += events
+        self._bytes += payload_bytes
