@@ -72,19 +72,21 @@ def test_what_a_killed_worker_has_accepted_is_handled_or_told_of_by_another(
         FunctionName="audit", DestinationConfig={"OnFailure": {"Destination": f"{FUNCTION_ARN}:told"}}
     )
     second, _ = start(run)
+    gate = run.folder / "gate"  # what has begun is held until the worker is killed
     good = [
-        invoke(client, event={"sleep": 0.3, "say": "x" * size}, InvocationType="Event").request_id
+        invoke(client, event={"until": str(gate), "say": "x" * size}, InvocationType="Event").request_id
         for size in [10] * 20 + [1_000_000] * 2
     ]
     bad = [
-        invoke(client, event={"sleep": 0.3, "raise": "y" * size}, InvocationType="Event").request_id
+        invoke(client, event={"until": str(gate), "raise": "y" * size}, InvocationType="Event").request_id
         for size in [10] * 3 + [100_000]
     ]
-    until(lambda: len(run.events()) >= 3)
+    until(run.events)
     first.send_signal(signal.SIGKILL)
     first.wait()
     begun = {each["id"] for each in run.events()}
     assert len(begun) < len(good)
+    gate.touch()
 
     until(lambda: set(good) <= {each["id"] for each in run.events()})
     until(lambda: len(ended(run)) == len(bad))
