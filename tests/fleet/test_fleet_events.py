@@ -103,7 +103,7 @@ def test_what_a_killed_worker_has_accepted_is_handled_or_told_of_by_another(
 
 def test_what_waits_when_a_worker_leaves_is_taken_over_at_once(run: Run) -> None:
     """A worker that drained is known to be no more: nobody waits for its heartbeats to stand still."""
-    run._environment["POLLER_ASYNC_RETRY_BASE"] = "3"
+    run._environment["POLLER_ASYNC_RETRY_BASE"] = "1"
     first, client = start(run)
     accepted = invoke(client, event={"raise": "no"}, InvocationType="Event").request_id
     until(lambda: run.logged("event_postponed"))
