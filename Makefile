@@ -7,11 +7,12 @@ ROUNDS ?= 100
 EVENTS ?= 1000
 INVOCATIONS ?= 50000
 
-.PHONY: help setup demo test check simulate kill kill-events bench-host leases fleet mutants bench test-slow fix lock
+.PHONY: help setup demo test suite check simulate kill kill-events bench-host leases fleet mutants bench test-slow fix lock
 
 help:
 	@echo "make demo   run the main job on an embedded AWS-compatible server"
 	@echo "make test   checks and the whole test suite"
+	@echo "make suite  the test suite alone"
 	@echo "make check  ruff, mypy --strict, import contracts"
 	@echo "make simulate SEEDS=n   the worker in virtual time under n seeded fault plans"
 	@echo "make kill ROUNDS=n      real processes, killed at random moments"
@@ -42,7 +43,11 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check
+# Beside each other: the suite mostly waits.
+test: setup
+	$(MAKE) --jobs=2 check suite
+
+suite: setup
 	$(BIN)/pytest
 
 simulate: setup

@@ -5,7 +5,7 @@ import pytest
 from tests.simulation.check import Report, check_seeds
 from tests.simulation.reach import PHASES
 
-SEEDS = 1200
+SEEDS = 900
 
 
 @pytest.mark.timeout(600)
