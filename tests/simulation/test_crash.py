@@ -39,7 +39,7 @@ SCENARIOS = {
 }
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_killed_at_every_await(name: str, seed: int) -> None:
     """Whichever await is the last, nothing is lost, reordered or done early, and duplicates are explained."""

@@ -5,7 +5,7 @@ import pytest
 from tests.simulation.check import Report, check_seeds
 from tests.simulation.reach import PHASES
 
-SEEDS = 900
+SEEDS = 600
 
 
 @pytest.mark.timeout(600)
