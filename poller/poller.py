@@ -238,9 +238,8 @@ class Poller:
 
     @property
     def _hungry(self) -> bool:
-        if self._settler.held_bytes >= self._parts.rules.open_bytes:
-            return False
-        return any(lane.room for lane in self._lanes)
+        full = self._settler.held_bytes >= self._parts.rules.open_bytes
+        return not full and any(lane.room for lane in self._lanes)
 
     def _limit(self) -> int:
         """A queue's message is invisible to others from its receive on: ask for no more than can be used."""

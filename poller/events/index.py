@@ -37,9 +37,6 @@ class EventIndex:
         self._lines: dict[str, list[tuple[int, str]]] = {}
         """When events of a line are due, the earliest first; out of date where the entry says otherwise."""
 
-    def __contains__(self, request_id: str) -> bool:
-        return request_id in self._entries
-
     @property
     def taken(self) -> set[str]:
         """Events that are with a taker."""

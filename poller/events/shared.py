@@ -16,7 +16,7 @@ from poller.events.dynamodb import MOVED_AT_ONCE, DynamoDbEvents, due_ms
 from poller.events.index import Entry, EventIndex
 from poller.events.queue import QueueLimits, Room
 from poller.fleet import Fleet
-from poller.leases.dynamodb import state_errors
+from poller.state_errors import state_errors
 
 READS_AT_ONCE = 16
 

@@ -1,20 +1,20 @@
 """Leases in a DynamoDB table that a fleet shares."""
 
 import zlib
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
 import anyio
 import orjson
 
-from mappings.errors import StoreError, StoreRefused, StoreUnavailable
+from mappings.errors import StoreError
 from mappings.stores.dynamodb_table import NEW, SORT, Condition, ConditionFailed, Item, Table, Value
 from poller.core.leasing import Lease, order
 from poller.core.records import Position
 from poller.core.timewindow import WindowState
-from poller.errors import LeaseLost, StateRefused, StateUnavailable
+from poller.errors import LeaseLost
 from poller.leases.dynamodb_items import (
     fence,
     is_held,
@@ -27,6 +27,7 @@ from poller.leases.dynamodb_items import (
 )
 from poller.leases.dynamodb_windows import WindowParts
 from poller.leases.dynamodb_windows import partition as windows_of
+from poller.state_errors import state_errors
 
 # Beside shard ids, which begin with letters: what is still to be made of a mapping's first listing.
 FIRST = "!first/"
@@ -277,14 +278,3 @@ class DynamoDbLeaseStore:
                 group.start_soon(write, work)
         if errors:
             raise errors[0]
-
-
-@contextmanager
-def state_errors() -> Iterator[None]:
-    """Turn what the table raises into what a state store raises."""
-    try:
-        yield
-    except StoreUnavailable as error:
-        raise StateUnavailable(str(error)) from error
-    except StoreRefused as error:
-        raise StateRefused(str(error)) from error

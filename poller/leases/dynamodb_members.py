@@ -9,7 +9,7 @@ from mappings.errors import StoreRefused
 from mappings.stores.dynamodb_table import NEW, SORT, THERE, Condition, ConditionFailed, Item, Table
 from poller.core.members import Member
 from poller.errors import MembershipLost
-from poller.leases.dynamodb import state_errors
+from poller.state_errors import state_errors
 
 SCHEMA_VERSION = 1
 PARTITION = "member"

@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from mappings.errors import StoreUnavailable
 from mappings.stores.sqlite_file import SqliteFile
 from poller.core.leasing import Lease, checkpointed, declined, released, requested, taken
 from poller.core.records import Position
 from poller.core.timewindow import WindowState
-from poller.errors import StateUnavailable
+from poller.state_errors import state_errors
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS leases (
@@ -121,10 +120,8 @@ class SqliteLeaseStore:
         return await self._do(work)
 
     async def _do(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        try:
+        with state_errors():
             return await self._file.do(work)
-        except StoreUnavailable as error:
-            raise StateUnavailable(str(error)) from error
 
 
 def _select(db: sqlite3.Connection, mapping: str, shard: str) -> Lease | None:
