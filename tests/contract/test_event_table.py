@@ -1,7 +1,7 @@
 """What a queue of events in a table adds to the contract of all event queues."""
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import anyio.lowlevel
@@ -9,7 +9,6 @@ import pytest
 
 from mappings.errors import StoreUnavailable
 from mappings.stores.dynamodb_table import Condition, Item, Put, Table
-from poller.aws import Aws
 from poller.core.async_events import Condition as End
 from poller.core.async_events import Ending, QueuedEvent, Response
 from poller.errors import EventLost, StateUnavailable
@@ -17,7 +16,6 @@ from poller.events.dynamodb import OWNERS, DynamoDbEvents, events_of, parts_of
 from poller.events.queue import QueueFull, QueueLimits
 from poller.events.shared import SharedEventQueue
 from poller.fleet import Alone
-from tests.contract.stores import fleet_table
 from tests.contract.test_event_queues import NOW, any_number, event, taken
 
 LARGE = 1024 * 1024
@@ -121,13 +119,6 @@ class Colleague:
                 return await self.queue.inherit()
             except StateUnavailable:
                 await anyio.lowlevel.checkpoint()
-
-
-@pytest.fixture
-async def table(dynamodb: object) -> AsyncIterator[Table]:
-    """An empty namespace on DynamoDB Local."""
-    async with Aws() as aws:
-        yield await fleet_table(aws)
 
 
 @pytest.fixture

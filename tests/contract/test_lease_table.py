@@ -2,7 +2,6 @@
 
 import os
 import zlib
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import anyio
@@ -10,22 +9,13 @@ import orjson
 import pytest
 
 from mappings.stores.dynamodb_table import Table, Value
-from poller.aws import Aws
 from poller.core.leasing import Lease
 from poller.core.records import Position
 from poller.core.timewindow import TimeWindow, WindowState
 from poller.interfaces import LeaseStore
 from poller.leases.dynamodb import FIRST, DynamoDbLeaseStore
 from poller.leases.dynamodb_items import row
-from tests.contract.stores import fleet_table
 from tests.contract.test_lease_stores import lease
-
-
-@pytest.fixture
-async def table(dynamodb: object) -> AsyncIterator[Table]:
-    """An empty namespace on DynamoDB Local."""
-    async with Aws() as aws:
-        yield await fleet_table(aws)
 
 
 @pytest.fixture

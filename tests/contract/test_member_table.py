@@ -1,7 +1,5 @@
 """What a member store in a table adds to the contract of all member stores: it knows its table."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from mappings.stores.dynamodb_table import Table
@@ -9,20 +7,7 @@ from poller.aws import Aws
 from poller.errors import StateRefused
 from poller.leases.dynamodb_members import FLEET, PARTITION, DynamoDbMemberStore, open_fleet
 from poller.state import open_state
-from tests.contract.stores import REGION, fleet_table
-
-
-@pytest.fixture
-async def aws(dynamodb: object) -> AsyncIterator[Aws]:
-    """Clients of DynamoDB Local."""
-    async with Aws() as made:
-        yield made
-
-
-@pytest.fixture
-async def table(aws: Aws) -> Table:
-    """An empty namespace."""
-    return await fleet_table(aws)
+from tests.contract.stores import REGION
 
 
 async def test_a_table_that_was_replaced_is_refused(table: Table) -> None:
