@@ -1,6 +1,5 @@
 """What a mapping store in a table adds to the contract of all mapping stores: many write to it."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import anyio
@@ -11,16 +10,14 @@ from mappings.errors import AlreadyMapped, VersionChanged
 from mappings.states import State
 from mappings.store import MappingStore
 from mappings.stores.dynamodb import DynamoDbMappingStore
-from poller.aws import Aws
-from tests.contract.stores import fleet_table
+from mappings.stores.dynamodb_table import Table
 from tests.contract.test_mapping_stores import stored
 
 
 @pytest.fixture
-async def store(dynamodb: object) -> AsyncIterator[MappingStore]:
+def store(table: Table) -> MappingStore:
     """An empty store on DynamoDB Local."""
-    async with Aws() as aws:
-        yield DynamoDbMappingStore(await fleet_table(aws), anyio.lowlevel.checkpoint)
+    return DynamoDbMappingStore(table, anyio.lowlevel.checkpoint)
 
 
 async def test_of_many_that_add_the_same_mapping_at_once_one_comes_through(store: MappingStore) -> None:
