@@ -21,11 +21,16 @@ SYSTEM = (
     ),
 )
 # Builds the tree in a mount namespace of its own, and runs the command in it with no rights at all. All of it
-# is bound where it is: the interpreter must be found, also below a home that nobody else may enter.
+# is bound where it is: the interpreter must be found, also below a home that nobody else may enter. The writable
+# folders come first: this checkout may be below /tmp, and a later mount of /tmp would hide it.
 SCRIPT = """
 set -eu
 root=$1; uid=$2; read_only=$3; writable=$4; shift 4
 mount -t tmpfs -o mode=755 tmpfs "$root"
+for path in $writable; do
+    mkdir -p "$root${path%=*}"
+    mount --bind "${path#*=}" "$root${path%=*}"
+done
 for path in $read_only; do
     [ -e "${path#*=}" ] || continue
     if [ -d "${path#*=}" ]; then mkdir -p "$root${path%=*}"
@@ -36,10 +41,6 @@ done
 mkdir -p "$root/proc" "$root/dev"
 mount --bind /proc "$root/proc"
 mount --rbind /dev "$root/dev"
-for path in $writable; do
-    mkdir -p "$root${path%=*}"
-    mount --bind "${path#*=}" "$root${path%=*}"
-done
 mount -o remount,ro "$root"
 cd "$root"
 exec chroot . setpriv --reuid "$uid" --regid "$uid" --clear-groups --no-new-privs --inh-caps=-all \\
