@@ -20,6 +20,7 @@ help:
 	@echo "make fleet ROUNDS=n     real workers that share a table: restarted, killed, stopped, and measured"
 	@echo "make kill-events EVENTS=n  asynchronous events through a poller that is killed"
 	@echo "make bench-host INVOCATIONS=n  throughput of the function host, and that it leaks nothing"
+	@echo "make ruler RULER=checkout  event patterns beside event-ruler (needs a JDK and libjackson2-databind-java)"
 	@echo "make mutants            seeded faults in our own code, each caught by the simulation"
 	@echo "make bench              CPU per 1,000 records beside the floor and the naive loops"
 	@echo "make test-slow          iterators that take five minutes to expire, on a real server"
@@ -72,6 +73,9 @@ bench-host: setup
 
 test-slow: setup
 	TEST_SERVERS_SLOW=1 $(BIN)/pytest tests/servers
+
+ruler: setup
+	$(BIN)/python -m tests.ruler $(RULER)
 
 mutants: setup
 	$(BIN)/python -m tests.simulation.mutation --jobs 2

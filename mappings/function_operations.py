@@ -73,6 +73,8 @@ class FunctionOperations:
 def _concurrency(function: Function) -> Mapping[str, object]:
     if isinstance(function, LambdaFunction) or function.concurrency is None:
         return {}
+    if isinstance(function, HandlerFunction) and not function.reserved:
+        return {}
     return {"Concurrency": {"ReservedConcurrentExecutions": function.concurrency}}
 
 

@@ -26,6 +26,8 @@ class HandlerFunction:
     handler: str
     timeout: float = DEFAULT_LOCAL_TIMEOUT_S
     concurrency: int = 1
+    reserved: bool = True
+    """Whether the file gives `concurrency`. Where it does not, one invocation runs at a time all the same."""
     aliases: Aliases = ()
     dead_letter: str | None = None
     """Queue or topic for asynchronous events that were given up."""
@@ -123,6 +125,7 @@ def parse_function(name: str, value: object) -> Function:
             handler=written["handler"],
             timeout=timeout,
             concurrency=written.get("concurrency", 1),
+            reserved="concurrency" in written,
             aliases=aliases,
             dead_letter=dead_letter,
         )

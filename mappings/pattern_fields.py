@@ -10,10 +10,12 @@ Only named fields are visited. Three rules shape the walk; they are EventBridge'
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from mappings.pattern_operators import Leaf, Test
+from mappings.pattern_numbers import NumberText
+from mappings.pattern_operators import Leaf
+from mappings.pattern_strings import Test
 
 Path = tuple[str, ...]
-_SCALAR_TYPES = frozenset({str, int, float, bool, type(None)})
+_SCALAR_TYPES = frozenset({str, int, float, bool, type(None), NumberText})
 # What is wanted below a field: the rest of the path, the leaf there, and the leaf's bit.
 _Wishes = tuple[tuple[Path, Leaf, int], ...]
 

@@ -3,20 +3,27 @@
 Where in the event the value stands, and what lists and objects mean there, is decided in patterns.py.
 """
 
-import ipaddress
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import TypeGuard, cast
 
-Test = Callable[[object], bool]
-Number = int | float
+from mappings.pattern_addresses import Block, address_digits
+from mappings.pattern_numbers import Number, NumberText
+from mappings.pattern_strings import (
+    InvalidPattern,
+    Test,
+    equals_ignore_case,
+    one_of_strings,
+    only_member,
+    prefix,
+    string,
+    suffix,
+    wildcard,
+)
 
 # Exact types: true and false are not numbers, and this is twice as fast as isinstance.
 _NUMBER_TYPES = frozenset({int, float})
-
-# The longest spelling of an IPv6 address; a longer string is not worth parsing.
-_LONGEST_ADDRESS = 39
 
 _COMPARISONS: dict[object, Callable[[Number, Number], bool]] = {
     "=": operator.eq,
@@ -27,16 +34,19 @@ _COMPARISONS: dict[object, Callable[[Number, Number], bool]] = {
 }
 
 
-class InvalidPattern(ValueError):
-    """The text is not an event pattern; `str()` says what is wrong with it, and where."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Leaf:
     """What a field accepts: certain scalars and, when `absent_too`, not being there at all."""
 
     accepts: Test
     absent_too: bool
+    absent_only: bool
+    wildcards: tuple[tuple[str, ...], ...] = ()
+    """The wildcards of each alternative that has any, as they are written."""
+    numbers: bool = False
+    """Whether a number is compared by value."""
+    negations: frozenset[str] = frozenset()
+    """The operators that an anything-but negates."""
 
 
 def parse_leaf(values: Sequence[object]) -> Leaf:
@@ -44,8 +54,8 @@ def parse_leaf(values: Sequence[object]) -> Leaf:
     if not values:
         raise InvalidPattern("an empty list can match nothing; name at least one value")
     strings = [value for value in values if isinstance(value, str)]
-    numbers = [value for value in values if _is_number(value)]
-    tests = [_one_of_strings(strings)] if strings else []
+    numbers = [value for value in values if _is_number(value) or isinstance(value, NumberText)]
+    tests = [_one_of_strings_or_addresses(strings)] if strings else []
     tests += [_one_of_numbers(numbers)] if numbers else []
     for value in values:
         if value is None or isinstance(value, bool):
@@ -54,7 +64,27 @@ def parse_leaf(values: Sequence[object]) -> Leaf:
             tests.append(_operator(value))
         elif isinstance(value, list):
             raise InvalidPattern("a list of values may not hold another list")
-    return Leaf(accepts=_any(tests), absent_too=_absent in tests)
+    operators = [value for value in values if isinstance(value, dict)]
+    negated = [each["anything-but"] for each in operators if "anything-but" in each]
+    return Leaf(
+        accepts=_any(tests),
+        absent_too=_absent in tests,
+        absent_only=set(tests) == {_absent},
+        wildcards=tuple(texts for each in (*operators, *negated) if (texts := _wildcards_of(each))),
+        numbers=bool(numbers)
+        or any("numeric" in each for each in operators)
+        or any(map(_has_number, negated)),
+        negations=frozenset(name for operand in negated if isinstance(operand, dict) for name in operand),
+    )
+
+
+def _wildcards_of(value: object) -> tuple[str, ...]:
+    operand = value.get("wildcard", ()) if isinstance(value, dict) else ()
+    return (operand,) if isinstance(operand, str) else tuple(operand)
+
+
+def _has_number(operand: object) -> bool:
+    return any(map(_is_number, operand if isinstance(operand, list) else [operand]))
 
 
 def _any(tests: Sequence[Test]) -> Test:
@@ -79,13 +109,26 @@ def _identical(constant: object) -> Test:
     return lambda value: value is constant
 
 
-def _one_of_strings(strings: Iterable[str]) -> Test:
-    return frozenset(strings).__contains__
+def _one_of_strings_or_addresses(strings: Iterable[str]) -> Test:
+    """By text; what is written as an internet address, by the address that it means."""
+    accepted = frozenset(strings)
+    addresses = tuple(digits for text in accepted if (digits := address_digits(text)) is not None)
+    if not addresses:
+        return accepted.__contains__
+
+    def accepts(value: object) -> bool:
+        if value in accepted:
+            return True
+        digits = address_digits(value) if isinstance(value, str) else None
+        return digits is not None and digits.startswith(addresses)
+
+    return accepts
 
 
-def _one_of_numbers(numbers: Iterable[Number]) -> Test:
+def _one_of_numbers(numbers: Sequence[Number | NumberText]) -> Test:
     """By value, so that 300 is 300.0; but 1 is not true."""
-    accepted = frozenset(numbers)
+    whole = [int(each.text) for each in numbers if isinstance(each, NumberText) and each.is_whole]
+    accepted = frozenset([*numbers, *whole])
     return lambda value: value in accepted and not isinstance(value, bool)
 
 
@@ -94,26 +137,14 @@ def _is_number(value: object) -> TypeGuard[Number]:
 
 
 def _operator(value: dict[str, object]) -> Test:
-    name, operand = _only_member(value)
+    name, operand = only_member(value)
     if name not in _OPERATORS:
         raise InvalidPattern(f'"{name}" is not an operator')
     return _OPERATORS[name](operand)
 
 
-def _only_member(value: dict[str, object]) -> tuple[str, object]:
-    if len(value) != 1:
-        raise InvalidPattern("an operator is an object with exactly one key")
-    return next(iter(value.items()))
-
-
-def _string(operand: object, name: str) -> str:
-    if not isinstance(operand, str):
-        raise InvalidPattern(f"{name} needs a string")
-    return operand
-
-
 def _exactly(operand: object) -> Test:
-    return _one_of_strings([_string(operand, "exactly")])
+    return one_of_strings([string(operand, "exactly")])
 
 
 def _exists(operand: object) -> Test:
@@ -131,91 +162,6 @@ def _absent(_value: object) -> bool:
     return False
 
 
-def _prefix(operand: object) -> Test:
-    if isinstance(operand, dict):
-        text = _caseless_operand(operand, "prefix")
-        equals, length = _caseless(text), len(text)
-        return lambda value: isinstance(value, str) and equals(value[:length])
-    prefix = _string(operand, "prefix")
-    return lambda value: isinstance(value, str) and value.startswith(prefix)
-
-
-def _suffix(operand: object) -> Test:
-    if isinstance(operand, dict):
-        text = _caseless_operand(operand, "suffix")
-        equals, length = _caseless(text), len(text)
-        return lambda value: isinstance(value, str) and equals(value[len(value) - length :])
-    suffix = _string(operand, "suffix")
-    return lambda value: isinstance(value, str) and value.endswith(suffix)
-
-
-def _caseless_operand(operand: dict[str, object], name: str) -> str:
-    nested, text = _only_member(operand)
-    if nested != "equals-ignore-case":
-        raise InvalidPattern(f'{name} takes a string or equals-ignore-case, not "{nested}"')
-    return _string(text, f"{name} equals-ignore-case")
-
-
-def _equals_ignore_case(operand: object) -> Test:
-    equals = _caseless(_string(operand, "equals-ignore-case"))
-    return lambda value: isinstance(value, str) and equals(value)
-
-
-def _caseless(text: str) -> Callable[[str], bool]:
-    """Equal letter by letter, each in either case.
-
-    A letter whose other case takes two letters (German sharp s) equals itself only. Lengths therefore agree,
-    and a prefix or suffix can be cut out of a long value before it is compared.
-    """
-    spellings = [frozenset({letter, letter.lower(), letter.upper()}) for letter in text]
-    return lambda value: len(value) == len(spellings) and all(map(operator.contains, spellings, value))
-
-
-def _wildcard(operand: object) -> Test:
-    """Find the pieces between the stars from left to right, each at its first place.
-
-    The first place is always good enough, so nothing is tried twice, however many stars there are.
-    """
-    first, *rest = _pieces(_string(operand, "wildcard"))
-    if not rest:
-        return _one_of_strings([first])
-    *middle, last = rest
-    shortest = len(first) + len(last)
-
-    def matches(value: object) -> bool:
-        if not isinstance(value, str) or len(value) < shortest:
-            return False
-        if not (value.startswith(first) and value.endswith(last)):
-            return False
-        start, end = len(first), len(value) - len(last)
-        for piece in middle:
-            found = value.find(piece, start, end)
-            if found < 0:
-                return False
-            start = found + len(piece)
-        return True
-
-    return matches
-
-
-def _pieces(text: str) -> list[str]:
-    pieces = [""]
-    letters = iter(text)
-    for letter in letters:
-        if letter == "*":
-            if len(pieces) > 1 and not pieces[-1]:
-                raise InvalidPattern("wildcard has two stars in a row")
-            pieces.append("")
-        elif letter == "\\":
-            escaped = next(letters, "")
-            if escaped not in {"*", "\\"}:
-                raise InvalidPattern("wildcard has a backslash that escapes neither * nor \\")
-            pieces[-1] += escaped
-        else:
-            pieces[-1] += letter
-    return pieces
-
-
 def _anything_but(operand: object) -> Test:
     if isinstance(operand, dict):
         return _anything_but_operator(operand)
@@ -224,17 +170,18 @@ def _anything_but(operand: object) -> Test:
     numbers = [member for member in members if _is_number(member)]
     if not members or len(members) not in {len(strings), len(numbers)}:
         raise InvalidPattern(
-            "anything-but needs one string or number, or a list of only strings or only numbers"
+            "anything-but needs one string or number, or a list of only strings or only numbers; "
+            "a number must be one that a double holds exactly"
         )
-    return _none([_one_of_strings(strings) if strings else _one_of_numbers(numbers)])
+    return _none([one_of_strings(strings) if strings else _one_of_numbers(numbers)])
 
 
 def _anything_but_operator(operand: dict[str, object]) -> Test:
-    name, nested = _only_member(operand)
+    name, nested = only_member(operand)
     if name not in {"prefix", "suffix", "equals-ignore-case", "wildcard"}:
         raise InvalidPattern(f'anything-but cannot be combined with "{name}"')
     members = nested if isinstance(nested, list) else [nested]
-    texts = [_string(member, f"anything-but {name}") for member in members]
+    texts = [string(member, f"anything-but {name}") for member in members]
     if not texts or (name in {"prefix", "suffix"} and "" in texts):
         raise InvalidPattern(f"anything-but {name} with nothing to refuse would match nothing or everything")
     return _none([_OPERATORS[name](text) for text in texts])
@@ -244,9 +191,9 @@ def _numeric(operand: object) -> Test:
     match operand:
         case [name, bound]:
             return _comparison(name, bound)
-        case [(">" | ">=") as low, int() | float() as bottom, ("<" | "<=") as high, int() | float() as top]:
+        case [(">" | ">=") as low, bottom, ("<" | "<=") as high, top]:
             above, below = _comparison(low, bottom), _comparison(high, top)
-            if bottom >= top:
+            if cast("Number", bottom) >= cast("Number", top):
                 raise InvalidPattern("numeric needs a lower bound below its upper bound")
             return lambda value: above(value) and below(value)
     raise InvalidPattern("numeric needs one comparison, or a lower bound (> or >=) and then an upper one")
@@ -257,37 +204,31 @@ def _comparison(name: object, bound: object) -> Test:
     if compare is None:
         raise InvalidPattern("numeric compares with =, <, <=, > or >=")
     if not _is_number(bound):
-        raise InvalidPattern(f"numeric {name} needs a number")
+        raise InvalidPattern(f"numeric {name} needs a number that a double holds exactly")
     return lambda value: _is_number(value) and compare(value, bound)
 
 
 def _cidr(operand: object) -> Test:
-    address, _, bits = _string(operand, "cidr").partition("/")
-    try:
-        # Python would also take a netmask after the slash and a zone in the address; AWS takes neither.
-        if "%" in address or not (bits.isascii() and bits.isdigit()):
-            raise ValueError(operand)  # noqa: TRY301  # joins the other ways of not being a block
-        block = ipaddress.ip_network(f"{address}/{bits}", strict=False)
-    except ValueError:
-        raise InvalidPattern("cidr needs an address block such as 10.0.0.0/24 or 2001:db8::/32") from None
-    return lambda value: isinstance(value, str) and _is_address_in(value, block)
+    block = Block.parse(string(operand, "cidr"))
+    if block is None:
+        raise InvalidPattern(
+            "cidr needs an address block such as 10.0.0.0/24 or 2001:db8::/32, with at most 31 bits for IPv4 "
+            "and 127 for IPv6; a single address is written as a string"
+        )
 
+    def accepts(value: object) -> bool:
+        digits = address_digits(value) if isinstance(value, str) else None
+        return digits is not None and block.holds(digits)
 
-def _is_address_in(value: str, block: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
-    if len(value) > _LONGEST_ADDRESS or "%" in value:
-        return False
-    try:
-        return ipaddress.ip_address(value) in block
-    except ValueError:
-        return False
+    return accepts
 
 
 _OPERATORS: dict[str, Callable[[object], Test]] = {
     "exactly": _exactly,
-    "prefix": _prefix,
-    "suffix": _suffix,
-    "equals-ignore-case": _equals_ignore_case,
-    "wildcard": _wildcard,
+    "prefix": prefix,
+    "suffix": suffix,
+    "equals-ignore-case": equals_ignore_case,
+    "wildcard": wildcard,
     "anything-but": _anything_but,
     "exists": _exists,
     "numeric": _numeric,

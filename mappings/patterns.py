@@ -4,16 +4,17 @@ What a value must be is read by pattern_operators.py; pattern_fields.py looks th
 """
 
 import enum
-import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from mappings.pattern_fields import Field, Path, plant
-from mappings.pattern_operators import WORDS, InvalidPattern, Leaf, parse_leaf
+from mappings.pattern_numbers import decode_exactly
+from mappings.pattern_operators import WORDS, Leaf, parse_leaf
+from mappings.pattern_strings import InvalidPattern
+from mappings.pattern_wildcards import Written, complexity
 
-__all__ = ["Constraint", "Filters", "InvalidPattern", "Pattern"]
+__all__ = ["Alternative", "Constraint", "Filters", "InvalidPattern", "Pattern"]
 
 # `Pattern` in botocore's Lambda model.
 MAX_CHARACTERS = 4096
@@ -47,31 +48,63 @@ class Constraint(enum.Flag):
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """One combination of `$or` branches; the whole pattern where it has no `$or`."""
+
+    _tree: Field
+    _constraints: Mapping[str, Constraint]
+
+    def matches(self, value: object) -> bool:
+        """Tell whether the record, as the filter sees it, has every field; only an object can."""
+        return isinstance(value, dict) and self._tree.meets(value)
+
+    def constraint_on(self, name: str) -> Constraint:
+        """Tell what is said of a field at the top of the record."""
+        return self._constraints.get(name, Constraint.NONE)
+
+
+@dataclass(frozen=True, slots=True)
 class Pattern:
     """One filter pattern, compiled."""
 
     text: str
-    _alternatives: tuple[Field, ...] = field(repr=False, compare=False)
-    _constraints: Mapping[str, Constraint] = field(repr=False, compare=False)
+    alternatives: tuple[Alternative, ...] = field(repr=False, compare=False)
+    """A record passes by matching one of them."""
+    compares_numbers: bool = field(repr=False, compare=False)
+    """Whether the numbers of a record must be decoded exactly."""
+    negations: frozenset[str] = field(repr=False, compare=False)
+    """The operators that an anything-but negates."""
+    _written: tuple[Written, ...] = field(repr=False, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> "Pattern":
         """Compile a pattern, or raise `InvalidPattern`."""
         combinations = _expand(_read(text), (), [{}], 1)
         _check_size(combinations)
-        constraints: dict[str, Constraint] = {}
-        for name, *below in {path for leaves in combinations for path in leaves}:
-            shape = Constraint.FIELDS if below else Constraint.VALUES
-            constraints[name] = constraints.get(name, Constraint.NONE) | shape
-        return cls(text, plant(combinations), constraints)
+        leaves = [leaf for combination in combinations for leaf in combination.values()]
+        return cls(
+            text=text,
+            alternatives=tuple(map(Alternative, plant(combinations), map(_constraints, combinations))),
+            compares_numbers=any(leaf.numbers for leaf in leaves),
+            negations=frozenset[str]().union(*(leaf.negations for leaf in leaves)),
+            _written=tuple(_written(combinations)),
+        )
+
+    @property
+    def complexity(self) -> int | None:
+        """Return how many wildcard prefixes one value can match; None where it takes too long to tell."""
+        return complexity(self._written)
 
     def matches(self, value: object) -> bool:
         """Tell whether the record, as the filter sees it, passes; only an object can."""
-        return isinstance(value, dict) and any(tree.meets(value) for tree in self._alternatives)
+        return any(each.matches(value) for each in self.alternatives)
 
     def constraint_on(self, name: str) -> Constraint:
         """Tell what the pattern says, in any of its `$or` branches, of a field at the top of the record."""
-        return self._constraints.get(name, Constraint.NONE)
+        said = Constraint.NONE
+        for each in self.alternatives:
+            said |= each.constraint_on(name)
+        return said
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,23 +125,38 @@ def _read(text: str) -> dict[str, object]:
     if len(text) > MAX_CHARACTERS:
         raise InvalidPattern(f"a pattern has at most {MAX_CHARACTERS} characters, not {len(text)}")
     try:
-        pattern = json.loads(text, parse_float=_finite, parse_constant=_finite)
-    except InvalidPattern:
-        raise
+        pattern = decode_exactly(text)
     except ValueError as error:
         raise InvalidPattern(f"not JSON: {error}") from None
-    except RecursionError:
-        raise InvalidPattern("nested too deeply") from None
     if not isinstance(pattern, dict):
         raise InvalidPattern("a pattern is a JSON object")
     return pattern
 
 
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise InvalidPattern(f"{text} is not a number that an event can have")
-    return number
+def _constraints(leaves: _Leaves) -> Mapping[str, Constraint]:
+    said: dict[str, Constraint] = {}
+    for name, *below in leaves:
+        shape = Constraint.FIELDS if below else Constraint.VALUES
+        said[name] = said.get(name, Constraint.NONE) | shape
+    return said
+
+
+def _written(combinations: Iterable[_Leaves]) -> Iterable[Written]:
+    """Return the wildcards that one value is compared with at once.
+
+    Those are all of a field that stand behind the same alternatives of the fields before it. event-ruler does
+    not count what stands behind a field that must be absent.
+    """
+    together: dict[tuple[object, ...], list[tuple[str, ...]]] = {}
+    for leaves in combinations:
+        before: tuple[object, ...] = ()
+        for path in sorted(leaves, key=".".join):
+            if leaves[path].wildcards:
+                together.setdefault((path, *before), []).extend(leaves[path].wildcards)
+            if leaves[path].absent_only:
+                break
+            before = (*before, path, id(leaves[path]))
+    return map(tuple, together.values())
 
 
 def _expand(wanted: dict[str, object], above: Path, combinations: list[_Leaves], depth: int) -> list[_Leaves]:

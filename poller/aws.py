@@ -1,9 +1,9 @@
 """One AWS session: its clients and calls, each for a service and region, and what their errors mean."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
-from email.utils import parsedate_to_datetime
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 import anyio
@@ -18,16 +18,19 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
-from poller.calls import Call, ClientCall, HotCall
+from poller.calls import Call, ClientCall, HotCall, time_of
 from poller.errors import (
     IteratorExpired,
     PositionExpired,
+    PositionUnknown,
     SourceDenied,
     SourceError,
     SourceGone,
     SourceThrottled,
+    SourceTooLarge,
     SourceUnavailable,
 )
+from poller.hot_path.connections import AnswerTooLarge
 from poller.hot_path.route import HotPath, Route
 from poller.settings import requests_ca_bundle
 from poller.waiting import Turns
@@ -77,6 +80,7 @@ _BY_CODE: dict[str, type[SourceError]] = {
     **dict.fromkeys(_DENIED, SourceDenied),
     **dict.fromkeys(_THROTTLED, SourceThrottled),
     "ExpiredIteratorException": IteratorExpired,
+    "InvalidArgumentException": PositionUnknown,
     "TrimmedDataAccessException": PositionExpired,
 }
 
@@ -135,6 +139,18 @@ class Aws:
                 self._clients[key] = await self._open.enter_async_context(context)
             return self._clients[key]
 
+    async def serves(self, service: str, region: str) -> bool:
+        """Whether AWS itself answers for a service, and no server that stands in for it."""
+        client = await self.client(service, region)
+        host = urlsplit(client.meta.endpoint_url).hostname or ""
+        return any(host.endswith(f".{suffix}") for suffix in self._suffixes())
+
+    def _suffixes(self) -> Iterator[str]:
+        """Of the names of AWS's hosts, in all partitions."""
+        for partition in self._session.get_component("data_loader").load_data("partitions")["partitions"]:
+            outputs = partition["outputs"]
+            yield from (outputs["dnsSuffix"], outputs["dualStackDnsSuffix"])
+
     async def route(
         self, service: str, region: str, operation: str, example: Mapping[str, Any], *, read_timeout_s: float
     ) -> Route | None:
@@ -176,11 +192,7 @@ def error_code(error: ClientError) -> str:
 
 def server_time(answer: Mapping[str, Any]) -> float | None:
     """The service's clock when it gave an answer, epoch seconds; whole seconds, rounded down."""
-    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    try:
-        return None if date is None else parsedate_to_datetime(date).timestamp()
-    except ValueError:
-        return None
+    return time_of(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date"))
 
 
 class source_errors:  # noqa: N801  # used as a function
@@ -210,6 +222,10 @@ def source_error(error: BaseException, source: str) -> SourceError | None:
             return _BY_CODE.get(code, SourceUnavailable)(f"{error.operation_name} on {source}: {code}")
         case NoCredentialsError() | PartialCredentialsError():
             return SourceDenied(f"{source}: no AWS credentials were found")
+        case AnswerTooLarge():
+            return SourceTooLarge(f"{source}: {error.kwargs['error']}")
+        case HTTPClientError() if "error" in error.kwargs:
+            return SourceUnavailable(f"{source}: {type(error).__name__}: {error.kwargs['error']}")
         case HTTPClientError() | BotoConnectionError() | BotoCoreError():
             return SourceUnavailable(f"{source}: {type(error).__name__}")
         case aiohttp.ClientError() | TimeoutError():

@@ -3,9 +3,12 @@
 import base64
 from collections.abc import Mapping
 from datetime import datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, Protocol
 
 from botocore import xform_name
+from msgspec import Struct
 
 from poller.core.payload import encode_json
 from poller.hot_path.route import Route
@@ -17,13 +20,28 @@ MAX_ANSWER_BYTES = 32 * 1024 * 1024
 _LARGE_BYTES = 1024 * 1024
 
 
+class Reply(Struct, frozen=True):
+    """What an operation answered."""
+
+    body: bytes
+    """JSON, with binary as base64 and times in epoch seconds."""
+    served_at: float | None
+    """The service's clock when it answered, epoch seconds, rounded down; None where it does not say."""
+
+
 class Call(Protocol):
-    """An operation. Answers a JSON text with binary as base64 and times in epoch seconds.
+    """An operation. Raises what aiobotocore raises."""
 
-    Raises what aiobotocore raises.
-    """
+    async def __call__(self, request: Mapping[str, Any]) -> Reply: ...
 
-    async def __call__(self, request: Mapping[str, Any]) -> bytes: ...
+
+@lru_cache(maxsize=64)
+def time_of(date: str | None) -> float | None:
+    """Epoch seconds of a Date header; None where there is none that can be read."""
+    try:
+        return None if date is None else parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return None
 
 
 class HotCall:
@@ -33,12 +51,12 @@ class HotCall:
         self._route = route
         self._turns = turns
 
-    async def __call__(self, request: Mapping[str, Any]) -> bytes:
+    async def __call__(self, request: Mapping[str, Any]) -> Reply:
         """Send the request."""
         answer = await self._route.send(encode_json(request), limit_bytes=MAX_ANSWER_BYTES)
         if len(answer.body) > _LARGE_BYTES:
             await self._turns.take()  # whoever called reads it now
-        return answer.body
+        return Reply(answer.body, time_of(answer.header(b"date")))
 
 
 class ClientCall:
@@ -47,9 +65,11 @@ class ClientCall:
     def __init__(self, client: Any, operation: str) -> None:
         self._method = getattr(client, xform_name(operation))
 
-    async def __call__(self, request: Mapping[str, Any]) -> bytes:
+    async def __call__(self, request: Mapping[str, Any]) -> Reply:
         """Send the request."""
-        return encode_json(wire_form(await self._method(**request)))
+        answer = await self._method(**request)
+        headers = answer.pop("ResponseMetadata", {}).get("HTTPHeaders", {})
+        return Reply(encode_json(wire_form(answer)), time_of(headers.get("date")))
 
 
 def wire_form(value: Any) -> Any:

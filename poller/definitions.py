@@ -42,7 +42,7 @@ class Definitions:
 
         Raises:
             InvalidFile: They do not fit the process, or what was made through the API.
-            StartError: A handler cannot be imported.
+            StartError: A handler is not where they say.
             StoreUnavailable: The state cannot be read now.
         """
         problems = tuple(self._problems(found))

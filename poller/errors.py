@@ -7,12 +7,15 @@
     │   ├── SourceGone              it does not exist: report, ask again each minute
     │   ├── SourceDenied            credentials or rights: report, ask again each minute
     │   ├── SourceUnsuitable        its settings do not fit the mapping: report, ask again each minute
+    │   ├── SourceTooLarge          an answer was larger than is taken in: ask for fewer records
     │   ├── IteratorExpired         open the shard again after the last record read
+    │   ├── PositionUnknown         the position is none of this stream: list it, open the shard again
     │   └── PositionExpired         the position was trimmed: report the gap, go on at the horizon
     ├── DestinationError            a destination did not take a document: its lane or event is held
     │   ├── DestinationUnavailable  passing: back off and go on
     │   ├── DestinationGone         it does not exist: report, try again each minute
     │   ├── DestinationDenied       credentials or rights: report, try again each minute
+    │   │   └── DestinationKeyRefused   the key that encrypts it cannot be used
     │   └── DestinationUnsuitable   it does not take the document: report, try again each minute
     ├── StateError                  the state store
     │   ├── StateUnavailable        passing: hold the lane, try again
@@ -21,6 +24,7 @@
     │   ├── EventLost               another worker has the event now: drop it
     │   └── MembershipLost          the fleet took this worker for dead: all its leases are lost, join anew
     └── StartError                  configuration or environment: nothing starts, exit code 2
+        └── HandlerBroken           a handler's module raised or hung: the problem of its function alone
 
 A failed function is no error here: see `core.outcomes`.
 """
@@ -54,6 +58,14 @@ class SourceUnsuitable(SourceError):
     """The source exists, but not as the mapping needs it."""
 
 
+class SourceTooLarge(SourceError):
+    """An answer was larger than any that is taken in; nothing of it was read."""
+
+
+class PositionUnknown(SourceError):
+    """The stream has not heard of the position, or of the iterator: it may be another one of that name."""
+
+
 class IteratorExpired(SourceError):
     """The shard iterator is too old to be used."""
 
@@ -78,8 +90,12 @@ class DestinationDenied(DestinationError):
     """Credentials are missing, expired or lack a right, also on the key that encrypts."""
 
 
+class DestinationKeyRefused(DestinationDenied):
+    """The key that encrypts its messages is disabled, gone, or not for this caller."""
+
+
 class DestinationUnsuitable(DestinationError):
-    """It is there, but not as a destination must be: of another kind, or too small for the document."""
+    """It never takes the document in this form: it is of another kind, or the document is too large."""
 
 
 class StateError(PollerError):
@@ -108,3 +124,7 @@ class MembershipLost(StateError):
 
 class StartError(PollerError):
     """The configuration or the environment does not allow a start."""
+
+
+class HandlerBroken(StartError):
+    """A handler is where the file says, but its module did not get to its end."""

@@ -12,6 +12,7 @@ from mappings.arns import SourceKind
 from mappings.states import State
 from poller import metrics
 from poller.counts import Counts, Histogram
+from poller.invoking.event_meter import EventCounts
 from poller.metrics import Kind, Metric
 from poller.status import Look, MappingView
 from poller.telemetry import Meter
@@ -56,21 +57,37 @@ _HISTOGRAMS: Sequence[tuple[Metric, Callable[[Counts], Histogram]]] = (
     (metrics.EVENT_DELAY, lambda c: c.delay_s),
 )
 
+_EVENT_NUMBERS: Sequence[tuple[Metric, Callable[[EventCounts], float]]] = (
+    (metrics.ASYNC_EVENTS_RECEIVED, lambda c: c.received),
+    (metrics.DEAD_LETTER_ERRORS, lambda c: c.dead_letter_errors),
+    (metrics.DESTINATION_DELIVERY_FAILURES, lambda c: c.delivery_failures),
+)
+
 
 class Exposition:
     """The metrics of this process, in a registry of their own."""
 
-    def __init__(self, look: Look, *, lag_s: Callable[[], float], version: str, shards: bool) -> None:
+    def __init__(
+        self,
+        look: Look,
+        events: Callable[[], Mapping[str, EventCounts]],
+        *,
+        lag_s: Callable[[], float],
+        version: str,
+        shards: bool,
+    ) -> None:
         """Make it.
 
         Args:
             look: The mappings as they are when asked.
+            events: What was counted of asynchronous events, by function.
             lag_s: How late the event loop was.
             version: Of this program.
             shards: Whether shards are told apart.
         """
         self._registry = CollectorRegistry()
         self._registry.register(_Mappings(look, shards=shards))
+        self._registry.register(_Events(events))
         self._registry.register(_Process(lag_s, version))
         ProcessCollector(registry=self._registry)
         GCCollector(registry=self._registry)
@@ -91,6 +108,29 @@ class _Process(Collector):
     def collect(self) -> Iterator[Family]:
         yield _family(metrics.BUILD_INFO, [((self._version,), 1)])
         yield _family(metrics.EVENT_LOOP_LAG, [((), self._lag_s())])
+
+
+class _Events(Collector):
+    """What there is for each function that is invoked asynchronously."""
+
+    def __init__(self, counts: Callable[[], Mapping[str, EventCounts]]) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Family]:
+        counts = self._counts()
+        for metric, number in _EVENT_NUMBERS:
+            yield _family(metric, [((function,), number(of)) for function, of in counts.items()])
+        yield _family(
+            metrics.ASYNC_EVENTS_DROPPED,
+            [
+                ((function, reason), number)
+                for function, of in counts.items()
+                for reason, number in of.dropped.items()
+            ],
+        )
+        yield _histogram(
+            metrics.ASYNC_EVENT_AGE, [((function,), of.age_s) for function, of in counts.items()]
+        )
 
 
 class _Mappings(Collector):
@@ -115,7 +155,9 @@ class _Mappings(Collector):
         for metric, histogram in _HISTOGRAMS:
             yield _histogram(metric, [(_labels(view), histogram(meter.counts)) for view, meter in running])
         yield from _requests(running)
-        yield _family(metrics.ITERATOR_AGE, self._ages(_of(running, STREAM)))
+        streams = _of(running, STREAM)
+        yield _family(metrics.ITERATOR_AGE, self._by_shard(streams, lambda meter: meter.iterator_age_s))
+        yield _family(metrics.BEHIND_LATEST, self._by_shard(streams, lambda meter: meter.behind_s))
         yield _family(metrics.CONCURRENCY_LIMIT, [(_labels(v), v.concurrency_limit) for v, _ in running])
         yield _family(metrics.TARGET_READY, [(_labels(v), int(meter.target_ready)) for v, meter in running])
         yield _family(
@@ -123,13 +165,16 @@ class _Mappings(Collector):
             [((*_labels(view), state), int(view.state is state)) for view in views for state in State],
         )
 
-    def _ages(self, running: Iterable["_Running"]) -> Iterator["_Sample"]:
+    def _by_shard(
+        self, running: Iterable["_Running"], of: Callable[[Meter], Mapping[str, float]]
+    ) -> Iterator["_Sample"]:
+        """A value of each shard; the largest alone where shards are left out, or too many."""
         for view, meter in running:
-            ages = meter.iterator_age_s
-            if self._shards and len(ages) <= SHARDS_LIMIT:
-                yield from [((*_labels(view), shard), age) for shard, age in ages.items()]
-            elif ages:
-                yield (*_labels(view), ""), max(ages.values())
+            values = of(meter)
+            if self._shards and len(values) <= SHARDS_LIMIT:
+                yield from [((*_labels(view), shard), value) for shard, value in values.items()]
+            elif values:
+                yield (*_labels(view), ""), max(values.values())
 
 
 _Running = tuple[MappingView, Meter]

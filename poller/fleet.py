@@ -6,7 +6,7 @@ from typing import Protocol
 from poller.core.balance import Allotment, Key, View, allot
 from poller.core.holdings import Holdings
 from poller.core.leasing import Lease
-from poller.core.members import heir
+from poller.core.members import heirs
 from poller.core.sharing import NOTHING, WHOLE, Portion, Share, share_of
 from poller.interfaces import Clock
 from poller.membership import Membership
@@ -48,8 +48,11 @@ class Fleet(Protocol):
         """The mapping is not run here any more."""
         ...
 
-    def inherits(self, owner: str) -> bool:
-        """Whether an owner is no more, and it is this worker that takes over what it has left."""
+    def succession(self, owner: str) -> int | None:
+        """This worker's place, from 0, among those that take over an owner's events; None while it lives.
+
+        The first can take it over at once; the others see to what the first has not taken.
+        """
         ...
 
     def part(self, *, capped: bool) -> Share:
@@ -106,9 +109,9 @@ class Alone:
         """It may be begun again later."""
         self._before = {key: owner for key, owner in self._before.items() if key[0] != mapping}
 
-    def inherits(self, owner: str) -> bool:  # noqa: ARG002  # any
+    def succession(self, owner: str) -> int | None:  # noqa: ARG002  # any
         """Nobody leaves anything to it."""
-        return False
+        return None
 
     def part(self, *, capped: bool) -> Share:  # noqa: ARG002  # either
         """The whole."""
@@ -193,11 +196,12 @@ class SharedFleet:
         self._reading.pop(mapping, None)
         self._holdings.forget(mapping)
 
-    def inherits(self, owner: str) -> bool:
-        """Not while this worker may be taken for dead itself."""
+    def succession(self, owner: str) -> int | None:
+        """None while this worker may be taken for dead itself."""
         sightings = self._membership.sightings
+        order = heirs(owner, sightings.staying)
         gone = sightings.gone(owner, self._clock.monotonic())
-        return gone and self.may_act(self.me) and heir(owner, sightings.staying) == self.me
+        return order.index(self.me) if gone and self.may_act(self.me) and self.me in order else None
 
     def part(self, *, capped: bool) -> Share:
         """Nothing of what is limited while the others may count without this worker."""

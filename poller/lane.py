@@ -42,6 +42,8 @@ class LaneParts:
     """Whether this worker may act for the shard now. Asked right before each delivery."""
     prefetch: bool
     """Whether records are gathered for the next batch while one is being invoked."""
+    wall: Callable[[], float]
+    """Tells the time by which records grow old, epoch seconds."""
 
 
 class Lane:
@@ -209,5 +211,4 @@ class Lane:
         return self._parts.surroundings.clock.monotonic()
 
     def _now(self) -> Now:
-        clock = self._parts.surroundings.clock
-        return Now(monotonic=clock.monotonic(), wall=clock.wall())
+        return Now(monotonic=self._monotonic(), wall=self._parts.wall())

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from poller.core.leasing import Lease
+from poller.core.lineage import RECREATED
 from poller.core.records import Position, Shard
 from poller.core.timewindow import WindowState
 from poller.errors import LeaseLost
@@ -83,6 +84,16 @@ class Leaseholder:
     async def restore(self, held: Sequence[HeldLease]) -> None:
         """Write leases again that somebody removed: their positions are known here and nowhere else."""
         await self._store.create([each.lease for each in held])
+
+    async def mark_recreated(self, incarnation: str) -> None:
+        """Make durable that the mapping knew an earlier stream of this name; before that is forgotten."""
+        mark = Lease(
+            mapping=self._mapping,
+            shard=RECREATED,
+            incarnation=incarnation,
+            checkpoint=Position.shard_end(),
+        )
+        await self._store.create([mark])
 
     async def forget(self, leases: Sequence[Lease]) -> None:
         """Drop the leases of shards that no longer exist."""

@@ -7,10 +7,12 @@ from poller.core.records import Page, Position, Record, Shard, Topology
 from poller.errors import (
     IteratorExpired,
     PositionExpired,
+    PositionUnknown,
     SourceDenied,
     SourceError,
     SourceGone,
     SourceThrottled,
+    SourceTooLarge,
     SourceUnavailable,
     SourceUnsuitable,
 )
@@ -25,8 +27,10 @@ OUTCOMES: dict[type[SourceError], str] = {
     SourceGone: "gone",
     SourceDenied: "denied",
     SourceUnsuitable: "unsuitable",
+    SourceTooLarge: "too_large",
     IteratorExpired: "iterator_expired",
     PositionExpired: "position_expired",
+    PositionUnknown: "position_unknown",
 }
 
 

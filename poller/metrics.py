@@ -66,6 +66,12 @@ ITERATOR_AGE = Metric(
     "Age of the last record of the last batch when it was sent; 0 where the shard is read to its end.",
     (*OF_MAPPING, "shard"),
 )
+BEHIND_LATEST = Metric(
+    "esm_behind_latest_seconds",
+    Kind.GAUGE,
+    "How far the last read lay behind the tip of its shard, as Kinesis says it (MillisBehindLatest).",
+    (*OF_MAPPING, "shard"),
+)
 INVOCATIONS = Metric(
     "esm_invocations_total", Kind.COUNTER, "Deliveries by what came of them.", (*OF_MAPPING, "outcome")
 )
@@ -114,6 +120,39 @@ RECEIPTS_EXPIRED = Metric(
     "esm_receipts_expired_total",
     Kind.COUNTER,
     "Messages that were handled but not deleted in time: they are delivered again.",
+)
+
+# ----- asynchronous events, by function: AWS's metrics of asynchronous invocation
+OF_FUNCTION = ("function",)
+ASYNC_EVENTS_RECEIVED = Metric(
+    "esm_async_events_received_total",
+    Kind.COUNTER,
+    "Asynchronous events that were accepted (AsyncEventsReceived).",
+    OF_FUNCTION,
+)
+ASYNC_EVENTS_DROPPED = Metric(
+    "esm_async_events_dropped_total",
+    Kind.COUNTER,
+    "Asynchronous events that ended without success, sent to a destination or not (AsyncEventsDropped).",
+    (*OF_FUNCTION, "reason"),
+)
+ASYNC_EVENT_AGE = Metric(
+    "esm_async_event_age_seconds",
+    Kind.HISTOGRAM,
+    "From accepting an asynchronous event to each of its runs (AsyncEventAge).",
+    OF_FUNCTION,
+)
+DEAD_LETTER_ERRORS = Metric(
+    "esm_dead_letter_errors_total",
+    Kind.COUNTER,
+    "Dead letters that their queue or topic did not take, each time they were sent (DeadLetterErrors).",
+    OF_FUNCTION,
+)
+DESTINATION_DELIVERY_FAILURES = Metric(
+    "esm_destination_delivery_failures_total",
+    Kind.COUNTER,
+    "Records that a destination did not take, each time they were sent (DestinationDeliveryFailures).",
+    OF_FUNCTION,
 )
 
 # ----- mapping and process

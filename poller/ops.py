@@ -19,6 +19,7 @@ from mappings.addresses import Address
 from poller.errors import StartError
 from poller.exposition import Exposition
 from poller.heartbeat import Heartbeat
+from poller.invoking.event_meter import EventMeter
 from poller.status import Look, MappingView, oldest, stands_still, status_document
 from poller.surroundings import Surroundings
 from poller.telemetry import Log
@@ -41,8 +42,14 @@ _HEADERS = {
 class Ops:
     """Answers on the ops port from before anything else is opened until everything has ended."""
 
-    def __init__(self, surroundings: Surroundings, *, shards: bool) -> None:
-        """Make it; `shards` says whether metrics tell shards apart."""
+    def __init__(self, surroundings: Surroundings, events: EventMeter, *, shards: bool) -> None:
+        """Make it.
+
+        Args:
+            surroundings: Of this process.
+            events: What is counted of asynchronous events.
+            shards: Whether metrics tell shards apart.
+        """
         self._clock = surroundings.clock
         self._drain = surroundings.drain
         self._heartbeat = Heartbeat(surroundings.clock)
@@ -51,7 +58,11 @@ class Ops:
         self._version = version("esm-poller")
         self._began_at = time.time()
         self._exposition = Exposition(
-            self._views, lag_s=lambda: self._heartbeat.lag_s, version=self._version, shards=shards
+            self._views,
+            lambda: events.counts,
+            lag_s=lambda: self._heartbeat.lag_s,
+            version=self._version,
+            shards=shards,
         )
         # Each path once; the aliases are what people type who come from other programs.
         self._paths: dict[str, Callable[[web.BaseRequest], web.Response]] = {

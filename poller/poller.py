@@ -1,15 +1,18 @@
 """Reads one shard or queue: receive, filter, split to lanes."""
 
 from collections.abc import Callable, Sequence
+from math import isfinite
 
 import anyio
 
 from poller.core.lanes import split
-from poller.core.pacing import next_page_bytes
+from poller.core.pacing import ReadLimit, next_page_bytes
 from poller.core.records import Page, Position, PositionKind, Record, Shard, without_repeats
-from poller.core.recovery import react
+from poller.core.recovery import casts_doubt, react
+from poller.core.service_time import ServiceTime
 from poller.core.timewindow import WindowState
 from poller.discarder import Discarder
+from poller.doubts import Doubt, Doubts, NoDoubts
 from poller.errors import LeaseLost, SourceError
 from poller.interfaces import Reader
 from poller.lane import Lane, LaneParts
@@ -18,6 +21,7 @@ from poller.settler import Save, Settler, SettlerParts
 from poller.watch import MEMORY
 
 RELEASE_LIMIT_S = 5.0
+DOUBT_LOOK_S = 0.2  # between looks whether a doubt is resolved
 TRIMS_TO_BELIEVE = 3  # in a row, each at a fresh horizon, before a closed shard is taken for empty
 
 
@@ -34,8 +38,13 @@ class Poller:
         on_open: Callable[[], None],
         window: WindowState | None = None,
         may_act: Callable[[], bool] = lambda: True,
+        doubts: Doubts | None = None,
     ) -> None:
         self._parts = parts
+        self._doubts = doubts or NoDoubts()
+        self._service_time = ServiceTime()
+        self._read_limit = ReadLimit(parts.rules.page_limit)
+        self._asked = 1
         self._shard = shard
         self._closed = shard.closed
         self._read_to = start
@@ -85,6 +94,7 @@ class Poller:
             gate=parts.gate,
             may_act=may_act,
             prefetch=rules.prefetch,
+            wall=self._wall,
         )
         return [Lane(self._windows.batcher(rules.batch_limits), lane_parts) for _ in range(rules.lanes)]
 
@@ -187,6 +197,7 @@ class Poller:
                 continue
             failures = self._trimmed_in_a_row = 0
             self._parts.meter.working(shard=self._shard.id)
+            self._notice_time(page)
             self._notice_tip(page, elapsed_s)
             await self._take_in(page)
             if page.end_of_shard:
@@ -212,7 +223,10 @@ class Poller:
         try:
             clock = self._parts.surroundings.clock
             begun, limit = clock.monotonic(), self._limit()
+            self._asked = limit
             page = await reader.receive(limit, self._wait_s())
+            self._asked = 1
+            self._read_limit.answered()
             self._parts.meter.read(limit)
             self._page_bytes = next_page_bytes(page, largest)
             return page, clock.monotonic() - begun
@@ -243,7 +257,7 @@ class Poller:
 
     def _limit(self) -> int:
         """A queue's message is invisible to others from its receive on: ask for no more than can be used."""
-        most = self._parts.rules.page_limit
+        most = self._read_limit.most
         wanted = most if self._parts.rules.prefetch else sum(lane.room for lane in self._lanes)
         return max(min(most, wanted), 1)
 
@@ -269,9 +283,32 @@ class Poller:
         if repeated:
             await self._settler.resolve((), repeated, None)
 
+    def _notice_time(self, page: Page) -> None:
+        """A stream tells its time, by which records grow old; so it is seen whether ours is right."""
+        if not self._parts.rules.tells_time:
+            return
+        clock = self._parts.surroundings.clock
+        now = clock.monotonic()
+        self._service_time.see(page, now)
+        self._parts.meter.clock_ahead(self._service_time.ahead_s(clock.wall(), now))
+        if page.behind_s is not None:
+            self._parts.meter.behind(self._shard.id, page.behind_s)
+
+    def _wall(self) -> float:
+        """The time by which records grow old. What a source has not told yet makes none of them old."""
+        clock = self._parts.surroundings.clock
+        if not self._parts.rules.tells_time:
+            return clock.wall()
+        now = self._service_time.at(clock.monotonic())
+        return float("-inf") if now is None else now
+
     def _notice_tip(self, page: Page, elapsed_s: float) -> None:
         """A window may be over because nothing was read, which no lane is handed anything for."""
-        self._windows.read(page, self._parts.surroundings.clock.wall() - elapsed_s)
+        now = self._wall()
+        wall = now if isfinite(now) else self._parts.surroundings.clock.wall()
+        self._windows.read(page, wall - elapsed_s)
+        if not page.records and not page.behind:
+            self._doubts.nothing_read()
         if not page.records and not page.behind and not self._settler.held_bytes:
             self._parts.meter.caught_up(self._shard.id)
         for lane in self._lanes if self._windows.over else ():
@@ -288,13 +325,22 @@ class Poller:
         return list(wanted)
 
     async def _recover(self, error: SourceError, failures: int) -> None:
-        reaction = react(error, failures, self._parts.rules.patience)
+        reaction = react(error, failures, self._parts.rules.patience, asked=self._asked)
+        if reaction.smaller:
+            self._read_limit.too_large(self._asked)
+            self._parts.meter.read_halved(self._shard.id, str(error), self._read_limit.most)
+        doubt = self._doubts.cast() if casts_doubt(error) else None
+        self._asked = 1
         if reaction.problem is not None:
             self._parts.meter.problem(reaction.problem, shard=self._shard.id)
         self._reopen = self._reopen or reaction.reopen
         # A later LATEST would be another place: what was asked for first stays what is meant.
         self._read_to = self._read_to.pinned()
         if reaction.trimmed:
+            # In another stream of the same name the position would be unknown, and nothing trimmed.
+            await self._resolved(doubt)
+            if self._stopping or self._vanished:
+                return
             self._trimmed_in_a_row += 1
             # One error may be of an iterator from before the trim; the horizon itself is asked for anew.
             at_horizon = self._read_to.kind is PositionKind.TRIM_HORIZON
@@ -305,6 +351,11 @@ class Poller:
                 self._parts.meter.trimmed(self._shard.id, self._read_to)
             self._read_to = Position.trim_horizon()
         await self._rest(reaction.delay_s)
+
+    async def _resolved(self, doubt: Doubt | None) -> None:
+        """Wait until the stream was listed since, unless reading is to stop."""
+        while doubt is not None and not doubt.resolved and not (self._stopping or self._vanished):
+            await self._stopped.wait(DOUBT_LOOK_S)
 
     async def _rest(self, seconds: float) -> None:
         """Wait, unless it is to stop."""

@@ -1,6 +1,6 @@
 """Positions on the move: out of a state, into another, and from an application that was read with KCL."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import orjson
 
 from mappings.model import EventSourceMapping
 from poller.aws import Aws, source_errors
-from poller.core.kcl import KclRow, KclUnusable, has_moved, leases_from_kcl, row_of
+from poller.core.kcl import KclRow, KclUnusable, has_moved, leases_from_kcl, owners, row_of
 from poller.core.leasing import Lease
 from poller.core.records import Position
 from poller.core.timewindow import WindowState
@@ -21,7 +21,11 @@ from poller.state_once import opened
 from poller.surroundings import SystemClock
 
 FORMAT = 1
-KCL_RENEWS_S = 4.0  # KCL renews a lease each third of its failover time, which is 10 s by default
+# KCL renews a lease each third of its failover time: 10 s by default in KCL 1 and 2, 30 s in KCL 3, set to
+# a minute and more by some. No worker with up to three minutes is missed.
+KCL_RENEWS_S = 65.0
+# Between looks at the table meanwhile; without owners, one is enough: a worker would take what is free.
+KCL_LOOK_S = 4.0
 
 
 async def export_positions(settings: Settings) -> str:
@@ -52,8 +56,9 @@ async def import_kcl(
     table: str,
     mapping: EventSourceMapping,
     force: bool,  # noqa: FBT001  # a flag
+    tell: Callable[[str], None],
 ) -> str:
-    """Take over the checkpoints of a KCL application; what was done.
+    """Take over the checkpoints of a KCL application; what was done. `tell` is told what takes time.
 
     Raises:
         StateRefused: The application still runs, its table says nothing of the stream, or the mapping has
@@ -63,18 +68,15 @@ async def import_kcl(
     async with Aws() as aws:
         client = await aws.client("dynamodb", region)
         try:
-            before = await _scan(client, table)
-            if not force:
-                await anyio.sleep(KCL_RENEWS_S)
             rows = await _scan(client, table)
+            if not force:
+                await _refuse_running(client, table, rows, tell)
             source = make_source(
                 mapping, SourceParts(aws=aws, clock=SystemClock(), long_poll_s=0.0, timeout_s=None)
             )
             topology = await source.discover()
         except SourceError as error:
             raise StateRefused(str(error)) from error
-    if has_moved(before, rows) and not force:
-        raise StateRefused(f"the application of table {table} still renews its leases: end it first")
     now = topology.server_time or SystemClock().wall()
     try:
         leases, notes = leases_from_kcl(
@@ -84,6 +86,28 @@ async def import_kcl(
         raise StateRefused(f"table {table}: {error}") from error
     async with opened(settings) as state:
         return "\n".join([await _replace(state, leases, force=force), *notes])
+
+
+async def _refuse_running(
+    client: Any, table: str, rows: Sequence[KclRow], tell: Callable[[str], None]
+) -> None:
+    """Raise StateRefused where the application renews its leases within the longest time that takes."""
+    names = ", ".join(owners(rows))
+    if names:
+        tell(
+            f"the leases of table {table} name as owners: {names}; looking for up to {KCL_RENEWS_S:.0f} s "
+            "whether they are renewed (--force does not look)"
+        )
+    until = anyio.current_time() + (KCL_RENEWS_S if names else KCL_LOOK_S)
+    while anyio.current_time() < until:
+        await anyio.sleep(KCL_LOOK_S)
+        now = await _scan(client, table)
+        if has_moved(rows, now):
+            running = ", ".join(owners(now)) or "its workers"
+            raise StateRefused(
+                f"the application of table {table} still works on its leases ({running}): end it first, or "
+                "both would read the same records"
+            )
 
 
 async def _replace(state: State, leases: Sequence[Lease], *, force: bool) -> str:

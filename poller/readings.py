@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from poller.core.leasing import Lease
 from poller.core.records import Position, Shard
+from poller.doubts import Doubts
 from poller.errors import LeaseLost, StateUnavailable
 from poller.leaseholder import HeldLease, Leaseholder
 from poller.poller import Poller
@@ -20,6 +21,7 @@ class Reading:
         shard: Shard,
         parts: PollerParts,
         leases: Leaseholder,
+        doubts: Doubts,
         *,
         incarnation: str,
         start: Position | None,
@@ -31,6 +33,7 @@ class Reading:
         self.vanished = False
         self._parts = parts
         self._leases = leases
+        self._doubts = doubts
         self.incarnation = incarnation
         self._start = start
         self._on_open = on_open
@@ -106,6 +109,7 @@ class Reading:
             window=held.window,
             may_act=held.may_act,
             on_open=lambda: self._on_open(self),
+            doubts=self._doubts,
         )
         self._apply_what_came_before(poller)
         try:
@@ -148,6 +152,7 @@ class Readings:
         self,
         parts: PollerParts,
         leases: Leaseholder,
+        doubts: Doubts,
         *,
         changed: Signal,
         on_all_open: Callable[[], None],
@@ -156,6 +161,7 @@ class Readings:
         """Whether a shard came to its end since this was last reset: it may have children."""
         self._parts = parts
         self._leases = leases
+        self._doubts = doubts
         self._changed = changed
         self._on_all_open = on_all_open
         self._readings: dict[str, Reading] = {}
@@ -180,6 +186,7 @@ class Readings:
             shard,
             self._parts,
             self._leases,
+            self._doubts,
             incarnation=incarnation,
             start=start,
             on_open=self._opened,

@@ -9,6 +9,7 @@ from mappings.model import EventSourceMapping, StartingPosition
 from poller.core.backoff import Backoff
 from poller.core.batching import BatchLimits
 from poller.core.filtering import record_filter
+from poller.core.listing import ListingPace
 from poller.core.pacing import Pace
 from poller.core.records import Position, Record
 from poller.core.recovery import Patience
@@ -28,6 +29,8 @@ class Tempo:
     # A queue waits by itself; the pause guards against a server that does not honour WaitTimeSeconds.
     queue: Pace = Pace(busy_s=0.0, idle_s=0.1)
     discovery_s: float = 60.0
+    idle_listing_s: float = 5.0
+    """Between listings of a stream that has nothing to read, where another may come to have its name."""
     load_sample_s: float = 1.0
     look_s: float = 1.0
     """Between two looks at what became of each mapping, which is kept for the API."""
@@ -82,6 +85,10 @@ class Rules:
     """The retry policy for a scope (mapping and shard)."""
     windows: Callable[[str, str, WindowState | None], Windows]
     """The tumbling windows of a shard: its id, its scope, and what was stored of them."""
+    tells_time: bool = False
+    """Whether records grow old by the source's own clock, which its answers tell."""
+    listing: ListingPace
+    """When the shards are listed again."""
     passes: Callable[[Record], bool] | None = None
     """Whether a record matches the mapping's filters; None without filters."""
 
@@ -111,6 +118,12 @@ def rules_for(mapping: EventSourceMapping, tempo: Tempo) -> Rules:
         long_poll_s=tempo.long_poll_s if is_queue else 0.0,
         pace=_PUSHED if pushed else _pace(kind, tempo),
         patience=tempo.patience,
+        tells_time=not is_queue,
+        listing=ListingPace(
+            discovery_s=tempo.discovery_s,
+            # The ARN of a table's stream holds the time it was made, so that no other has it.
+            idle_s=tempo.idle_listing_s if kind is SourceKind.KINESIS else None,
+        ),
         batch_limits=BatchLimits(
             size=mapping.batch_size, window_s=float(mapping.maximum_batching_window_in_seconds)
         ),

@@ -125,7 +125,6 @@ class Runner:
             leases=Leaseholder(parts.leases, mapping=self.mapping.uuid, fleet=parts.fleet),
             fleet=parts.fleet,
             starting=starting_position(self.mapping, self._now(topology)),
-            discovery_s=parts.tempo.discovery_s,
             on_open=self._opened,
             supervise=self._supervise,
         )

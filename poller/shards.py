@@ -8,7 +8,8 @@ from anyio.abc import TaskGroup
 from poller.core.leasing import Lease
 from poller.core.lineage import Absences, KnownShard, Plan, covers_the_stream, plan
 from poller.core.records import Position, Shard, Topology
-from poller.errors import LeaseLost, SourceError, StateUnavailable
+from poller.doubts import StreamDoubts
+from poller.errors import LeaseLost, SourceError, SourceThrottled, StateUnavailable
 from poller.fleet import Fleet
 from poller.leaseholder import Leaseholder
 from poller.poller_parts import PollerParts
@@ -16,8 +17,6 @@ from poller.pool import Supervise
 from poller.readings import Reading, Readings
 from poller.telemetry import Log
 from poller.waiting import Signal
-
-CONFIRM_S = 1.0  # between listings while one has to be confirmed
 
 
 class ShardSet:
@@ -30,7 +29,6 @@ class ShardSet:
         leases: Leaseholder,
         fleet: Fleet,
         starting: Position,
-        discovery_s: float,
         on_open: Callable[[], None],
         supervise: Supervise,
     ) -> None:
@@ -38,7 +36,6 @@ class ShardSet:
         self._leases = leases
         self._fleet = fleet
         self._starting = starting
-        self._discovery_s = discovery_s
         self._on_open = on_open
         self._supervise = supervise
         self._absences = Absences()
@@ -49,8 +46,13 @@ class ShardSet:
         """The incarnation whose leases were seen: if they are gone later, somebody removed them."""
         self._listed_at = 0.0
         self._list_soon = False
+        self._listing_failed = False
+        self._idle_due_at: float | None = None
         self._changed: Signal = parts.surroundings.drain.signal()
-        self._readings = Readings(parts, leases, changed=self._changed, on_all_open=self._tell_when_all_open)
+        self._doubts = StreamDoubts(self._changed.set)
+        self._readings = Readings(
+            parts, leases, self._doubts, changed=self._changed, on_all_open=self._tell_when_all_open
+        )
         fleet.wake(self._changed)
 
     async def run(self, topology: Topology) -> None:
@@ -80,19 +82,41 @@ class ShardSet:
             await self._follow(topology, pollers)
 
     def _listing_due_s(self) -> float:
-        if self._readings.ended:
-            return 0.0
-        soon = self._list_soon or self._absences.unsure
-        return self._listed_at + (CONFIRM_S if soon else self._discovery_s) - self._now()
+        interval_s = self._parts.rules.listing.interval_s(
+            ended=self._readings.ended,
+            unsure=self._list_soon or self._absences.unsure,
+            doubted=self._doubts.standing,
+            failed=self._listing_failed,
+        )
+        return min(self._listed_at + interval_s, self._idle_listing_at()) - self._now()
+
+    def _idle_listing_at(self) -> float:
+        """While shards have nothing to read, at a moment that no other stream has."""
+        idle_s = self._parts.rules.listing.idle_s
+        if idle_s is None or not self._doubts.idle:
+            return float("inf")
+        if self._idle_due_at is None:
+            spacing = self._parts.surroundings.idle_listings
+            self._idle_due_at = spacing.reserve(self._listed_at + idle_s)
+        return self._idle_due_at
 
     async def _discover(self) -> Topology | None:
         self._readings.ended = self._list_soon = False
+        self._idle_due_at = None
         self._listed_at = self._now()
+        self._doubts.listing()
+        self._listing_failed = True
         try:
             topology = await self._parts.source.discover()
+        except SourceThrottled as error:
+            # Reading goes on with what is known; only where that is in doubt it is in the way of something.
+            if self._doubts.standing:
+                self._parts.meter.problem(f"PROBLEM: {error}")
+            return None
         except SourceError as error:
             self._parts.meter.problem(f"PROBLEM: {error}")
             return None
+        self._listing_failed = False
         if covers_the_stream(topology):
             self._parts.meter.working()
         else:
@@ -108,7 +132,7 @@ class ShardSet:
             leases = await self._leases.list()
             known = [_known(lease) for lease in leases]
             gone = self._absences.note(topology, known)
-            found = plan(topology, known, self._start(topology.incarnation, known), gone)
+            found = plan(topology, known, self._start(known), gone)
             if found.forget and not await self._is_later(topology):
                 return
             leases = await self._write(found, leases, topology)
@@ -121,12 +145,13 @@ class ShardSet:
         self._listed = {shard.id: shard for shard in topology.shards}
         self._parts.meter.listed(waiting=found.waiting, ended=found.ended)
         self._readings.notice(found.vanished, [shard.id for shard in topology.shards if shard.closed])
+        self._doubts.listed()
         starts = {shard.id: start for shard, start in found.create}
         await self._share(leases, found.readable, pollers, starts)
 
-    def _start(self, incarnation: str, known: Sequence[KnownShard]) -> Position:
+    def _start(self, known: Sequence[KnownShard]) -> Position:
         """Where shards of a first listing start; never at LATEST twice: what came meanwhile would be lost."""
-        again = self._begun == incarnation and not known
+        again = self._begun is not None and not known
         return Position.trim_horizon() if again else self._starting
 
     async def _is_later(self, topology: Topology) -> bool:
@@ -147,6 +172,7 @@ class ShardSet:
         self._readings.evict_others(topology.incarnation)
         if found.forget:
             self._parts.meter.say(Log.STREAM_RECREATED, shards=len(found.forget))
+            await self._leases.mark_recreated(topology.incarnation)
             await self._leases.forget([by_shard[shard] for shard in found.forget])
         removed = self._readings.without_lease(by_shard)
         if removed and self._fleet.look_s is not None:

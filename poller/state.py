@@ -25,6 +25,7 @@ from poller.events.shared import SharedEventQueue
 from poller.events.sqlite import INDEX as EVENTS_INDEX
 from poller.events.sqlite import SCHEMA as EVENTS
 from poller.events.sqlite import SqliteEventQueue
+from poller.events.use import Listed
 from poller.fleet import Fleet
 from poller.interfaces import LeaseStore, MemberStore
 from poller.leases.memory import MemoryLeaseStore
@@ -54,8 +55,8 @@ class State:
 
     leases: LeaseStore
     mappings: MappingStore
-    events: Callable[[Fleet], EventQueue]
-    """Makes the queue of this process, once its place among the workers is known."""
+    events: Callable[[Fleet, Listed], EventQueue]
+    """Makes the queue of this process, once its place among the workers and its functions are known."""
     event_invoke_configs: EventInvokeConfigStore
     members: MemberStore | None = None
     """The workers that share these stores; None where there is only this one."""
@@ -86,7 +87,7 @@ async def open_state(
         yield State(
             leases=stores.leases,
             mappings=stores.mappings,
-            events=lambda fleet: SharedEventQueue(stores.events, fleet, queue_limits),
+            events=lambda fleet, listed: SharedEventQueue(stores.events, fleet, queue_limits, listed),
             event_invoke_configs=stores.event_invoke_configs,
             members=stores.members,
         )
@@ -95,7 +96,7 @@ async def open_state(
         yield State(
             leases=MemoryLeaseStore(),
             mappings=MemoryMappingStore(),
-            events=lambda _: MemoryEventQueue(queue_limits),
+            events=lambda _, listed: MemoryEventQueue(queue_limits, listed),
             event_invoke_configs=MemoryEventInvokeConfigStore(),
         )
         return
@@ -104,7 +105,7 @@ async def open_state(
         yield State(
             leases=SqliteLeaseStore(file),
             mappings=SqliteMappingStore(file),
-            events=lambda _: SqliteEventQueue(file, queue_limits),
+            events=lambda _, listed: SqliteEventQueue(file, queue_limits, listed),
             event_invoke_configs=SqliteEventInvokeConfigStore(file),
         )
     finally:

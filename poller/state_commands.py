@@ -105,14 +105,19 @@ def import_kcl(
 ) -> None:
     """Take over the checkpoints of an application that KCL ran, from its lease TABLE.
 
-    The application must have ended. The mapping is one of the files.
+    The application must have ended: while leases name owners, this looks for a minute whether they are
+    renewed. The mapping is one of the files.
     """
     settings = _settings(given, **flags)
     chosen = _chosen(read_mapping_set(files, read_answers(values, parameters)), mapping)
 
     from poller.positions import import_kcl as take_over  # noqa: PLC0415  # heavy
 
-    click.echo(run_to_end(take_over, settings, table, chosen, force))
+    click.echo(run_to_end(take_over, settings, table, chosen, force, _tell))
+
+
+def _tell(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _chosen(mapping_set: "MappingSet", name: str) -> "EventSourceMapping":

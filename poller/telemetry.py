@@ -41,6 +41,11 @@ class Log(StrEnum):
     BATCH_DISCARDED = "batch_discarded"
     RECORDS_TRIMMED = "records_trimmed"
     TRIM_BOUNDED = "trim_bounded"
+    READ_HALVED = "read_halved"
+    """An answer was too large: fewer records are asked for."""
+    CLOCK_OFF = "clock_off"
+    """The clock of this machine differs from the source's, which is what records grow old by."""
+    CLOCK_RIGHT = "clock_right"
     RECORDS_RELEASED = "records_released"
     RECEIPTS_EXPIRED = "receipts_expired"
     CHECKPOINT_FAILED = "checkpoint_failed"
@@ -61,6 +66,9 @@ class Log(StrEnum):
     FUNCTION_PROCESS_EXITED = "function_process_exited"
     FUNCTION_PROCESS_STUCK = "function_process_stuck"
     FUNCTION_START_FAILED = "function_start_failed"
+    FUNCTION_TREES_LIMITED = "function_trees_limited"
+    """On this system what a handler starts may outlive it."""
+    INVOCATION_FAILED = "invocation_failed"
     API_LISTENING = "api_listening"
     EVENT_SUCCEEDED = "event_succeeded"
     EVENT_POSTPONED = "event_postponed"
@@ -68,6 +76,14 @@ class Log(StrEnum):
     EVENT_UNDELIVERED = "event_undelivered"
     EVENT_CRASHED = "event_crashed"
     EVENT_LOST = "event_lost"
+    EVENT_NOT_KEPT = "event_not_kept"
+    """The process ended before it, and its store keeps nothing."""
+    EVENT_NOT_RUNNABLE = "event_not_runnable"
+    """No mapping file lists its function, or the version it asks for."""
+    EVENT_RECORD_DROPPED = "event_record_dropped"
+    """Its end reaches a destination in no form."""
+    EVENT_REFUSED = "event_refused"
+    """The queue is full."""
     EVENTS_INHERITED = "events_inherited"
     FILES_TAKEN_UP = "files_taken_up"
     FILES_REFUSED = "files_refused"
@@ -93,6 +109,9 @@ class Meter:
         self.target_ready = False
         self.active_at = 0.0
         """When the source was last asked for records, or the function last answered; monotonic."""
+        self.behind_s: dict[str, float] = {}
+        """By shard: how far the last read lay behind the tip, as the source says it."""
+        self._clock_off = False
         self._problems: dict[str, str] = {}
         self._gaps: dict[str, Position] = {}
         self._log = structlog.get_logger().bind(mapping=mapping, source=source)
@@ -117,6 +136,27 @@ class Meter:
         if shard in self.iterator_age_s:
             self.iterator_age_s[shard] = 0.0
 
+    def behind(self, shard: str, seconds: float) -> None:
+        """A read ended so far behind the tip of its shard."""
+        self.behind_s[shard] = seconds
+
+    def clock_ahead(self, seconds: float) -> None:
+        """The clock of this machine is so far ahead of the source's, or (below zero) behind it; 0.0: right.
+
+        Said once, until it changes.
+        """
+        if bool(seconds) == self._clock_off:
+            return
+        self._clock_off = bool(seconds)
+        if seconds:
+            self._log.warning(Log.CLOCK_OFF, ahead_s=round(seconds, 1))
+        else:
+            self._log.info(Log.CLOCK_RIGHT)
+
+    def read_halved(self, shard: str, reason: str, limit: int) -> None:
+        """An answer was too large; the next read asks for so many records at most."""
+        self._log.warning(Log.READ_HALVED, shard=shard, reason=reason, limit=limit)
+
     def polled(self, shard: str, records: Sequence[Record]) -> None:
         """Records were read."""
         self.counts.polled += len(records)
@@ -133,7 +173,7 @@ class Meter:
         self.counts.done += len(records)
         self.counts.in_flight -= len(records)
         if handled and records:
-            self.counts.delay_s.observe_all([wall - record.arrived_at for record in records])
+            self.counts.delay_s.observe_all([max(wall - record.arrived_at, 0.0) for record in records])
 
     def deleted(self, count: int) -> None:
         """The queue has deleted messages that were handled."""
@@ -285,17 +325,20 @@ class Meter:
         """The lease of a shard was given up."""
         tally(self.counts.lease_changes, "released")
         self.iterator_age_s.pop(shard, None)
+        self.behind_s.pop(shard, None)
 
     def shard_lost(self, shard: str) -> None:
         """Another worker has the shard, or it is one of a stream that is no more."""
         tally(self.counts.lease_changes, "lost")
         self.iterator_age_s.pop(shard, None)
+        self.behind_s.pop(shard, None)
         self._log.info(Log.LEASE_LOST, shard=shard)
         self.working(shard=shard)  # its problems are no longer ours
 
     def shard_ended(self, shard: str) -> None:
         """A shard is finished; its age is of no more interest."""
         self.iterator_age_s.pop(shard, None)
+        self.behind_s.pop(shard, None)
         self._gaps.pop(shard, None)
         self._log.info(Log.SHARD_ENDED, shard=shard)
 

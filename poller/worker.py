@@ -35,6 +35,7 @@ from poller.errors import StartError, StateRefused
 from poller.events.queue import QueueLimits
 from poller.fleet import Alone, Fleet, SharedFleet
 from poller.functions.hosted import HostedFunctions
+from poller.invoking.event_meter import EventMeter
 from poller.invoking.service import Invoking, InvokingParts
 from poller.latest import LatestReaders
 from poller.membership import Membership, MembershipParts
@@ -88,7 +89,8 @@ class Worker:
             drain=self.drain,
             budget=ByteBudget(settings.byte_budget, self.drain),
         )
-        self.ops = Ops(self._surroundings, shards=settings.metrics_shards)
+        self._event_meter = EventMeter(self._surroundings.clock.monotonic)
+        self.ops = Ops(self._surroundings, self._event_meter, shards=settings.metrics_shards)
         self._tempo = _tempo(settings)
         self._supervisor: Supervisor | None = None
         self._invoking: Invoking | None = None
@@ -171,7 +173,7 @@ class Worker:
     @property
     def _queue_limits(self) -> QueueLimits:
         settings = self._settings
-        return QueueLimits(events=settings.async_queue_events, payload_bytes=settings.async_queue_bytes)
+        return QueueLimits(events=settings.async_queue_events, kept_bytes=settings.async_queue_bytes)
 
     def _make_invoking(self, state: State, fleet: Fleet, hosted: HostedFunctions, aws: Aws) -> Invoking:
         return Invoking(
@@ -179,7 +181,9 @@ class Worker:
                 directory=self._directory,
                 hosted=hosted,
                 aws=aws,
-                events=state.events(fleet),
+                events=state.events(fleet, lambda: self._directory.listed),
+                meter=self._event_meter,
+                without_state=self._settings.profile is Profile.TEST,
                 fleet=fleet,
                 configs=state.event_invoke_configs,
                 surroundings=self._surroundings,

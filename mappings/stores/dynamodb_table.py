@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -64,6 +65,8 @@ class Table:
         self.name = name
         self.namespace = namespace
         self._client = client
+        self.time: float | None = None
+        """The service's clock when it last answered `get`, epoch seconds; None where it tells none."""
 
     async def get(self, partition: str, sort: str) -> Item | None:
         """One item."""
@@ -71,6 +74,7 @@ class Table:
             answer = await self._client.get_item(
                 TableName=self.name, Key=self._key(partition, sort), ConsistentRead=True
             )
+        self.time = _date(answer)
         return _decoded(answer.get("Item"))
 
     async def query(self, partition: str) -> Sequence[Item]:
@@ -183,6 +187,15 @@ class Table:
             raise StoreUnavailable(f"{error.operation_name} on table {self.name}: {code}") from error
         except (BotoCoreError, aiohttp.ClientError, TimeoutError) as error:
             raise StoreUnavailable(f"table {self.name}: {type(error).__name__}") from error
+
+
+def _date(answer: Mapping[str, Any]) -> float | None:
+    """When an answer was given; whole seconds, so that the middle of one is nearest."""
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    try:
+        return None if date is None else parsedate_to_datetime(date).timestamp() + 0.5
+    except ValueError:
+        return None
 
 
 def _failed(response: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -1,17 +1,29 @@
 """What destinations and dead-letter queues are told of an asynchronous event: members, order and formats."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import orjson
 
-from poller.core.async_events import Condition, QueuedEvent, Response
+from poller.core.async_events import Condition, Notice, QueuedEvent, Response, Role
 from poller.core.documents import milliseconds
 from poller.core.payload import decode_json
 
 # "the first 1 KB of the error message"
 ERROR_MESSAGE_BYTES = 1024
+# Quotas of one message, attributes included, by service; an object of S3 has none that matters here.
+# Of an EventBridge entry, source, detail-type and resources count too.
+LIMITS_BYTES = {
+    "sqs": 1024 * 1024,
+    "sns": 256 * 1024,
+    "lambda": 1024 * 1024,
+    "events": 256 * 1024 - 4 * 1024,
+}
+# An answer up to this size is kept in any case: a destination may be configured before the event ends.
+KEPT_BYTES = 16 * 1024
+# JSON, but no characters that SQS and SNS take. They can only stand inside strings.
+_REFUSED_CHARACTERS = {char.encode(): b"\\u%04x" % ord(char) for char in ("\ufffe", "\uffff")}
 _REASONS = {
     429: "Rate Exceeded.",
     413: "The payload is too large.",
@@ -31,6 +43,8 @@ class InvocationRecord:
     """What it says beside the payloads."""
     request_payload: bytes = field(repr=False)
     response: Response | None = field(default=None, repr=False)
+    reduced: bool = False
+    """Whether it is sent without payloads, however small they are."""
 
     @property
     def succeeded(self) -> bool:
@@ -38,7 +52,8 @@ class InvocationRecord:
 
     def with_payload(self) -> bytes:
         """Return the record as JSON."""
-        return orjson.dumps(self._document())
+        document = self._document()
+        return _sendable(orjson.dumps(_without_payloads(document) if self.reduced else document))
 
     def text(self) -> str:
         """Return the record as a text."""
@@ -47,15 +62,14 @@ class InvocationRecord:
     def fitting(self, limit_bytes: int) -> bytes:
         """Return the record; without the payloads where it would not fit with them, as Lambda does."""
         whole = self.with_payload()
-        if len(whole) <= limit_bytes:
-            return whole
-        kept = {name: value for name, value in self._document().items() if not name.endswith("Payload")}
-        return orjson.dumps(kept)
+        return whole if len(whole) <= limit_bytes else replace(self, reduced=True).with_payload()
 
     def _document(self) -> dict[str, object]:
         document = {**self.members, "requestPayload": orjson.Fragment(self.request_payload)}
         if self.response is not None and self.response.executed_version is not None:
             document["responseContext"] = _response_context(self.response)
+            if self.response.payload is None:
+                return _without_payloads(document)
             document["responsePayload"] = _response_payload(self.response.payload)
         return document
 
@@ -98,6 +112,23 @@ class DeadLetter:
     error_code: int
     error_message: str = field(repr=False)
 
+    def reduced(self) -> "DeadLetter":
+        """Return the letter with its attributes alone.
+
+        A message must have a body: this one is no event, and cannot be taken for one.
+        """
+        size = len(self.body.encode())
+        return replace(self, body=f'"The event of {size} bytes does not fit into a message."')
+
+    def fitting(self, limit_bytes: int) -> "DeadLetter":
+        """Return the letter; with its attributes alone where it would not fit with its body."""
+        size = len(self.body.encode()) + sum(
+            len(text.encode())
+            for name, attribute in self.attributes().items()
+            for text in (name, *attribute.values())
+        )
+        return self if size <= limit_bytes else self.reduced()
+
     def attributes(self) -> Mapping[str, Mapping[str, str]]:
         """Return the message attributes, as SQS and SNS take them."""
         return {
@@ -111,7 +142,7 @@ def dead_letter(event: QueuedEvent) -> DeadLetter:
     """Tell of an event that was given up (semantics 6.4.6)."""
     response = event.response or Response(status_code=429 if event.refused or not event.delivered else 500)
     return DeadLetter(
-        body=event.payload.decode(),
+        body=_sendable(event.payload).decode(),
         request_id=event.request_id,
         error_code=response.status_code,
         error_message=_shortened(_error_message(event, response)),
@@ -123,12 +154,17 @@ def _error_message(event: QueuedEvent, response: Response) -> str:
         return "Function not invoked. Function is configured with zero reserved concurrent executions"
     if response.executed_version is None:
         return _REASONS.get(response.status_code, "The function could not be invoked.")
+    message = response.message if response.payload is None else _message_in(response.payload)
+    return message or response.function_error or "Unhandled"
+
+
+def _message_in(payload: bytes) -> str | None:
     try:
-        answer = decode_json(response.payload)
+        answer = decode_json(payload)
     except ValueError:
-        answer = None
+        return None
     message = answer.get("errorMessage") if isinstance(answer, dict) else None
-    return message if isinstance(message, str) and message else (response.function_error or "Unhandled")
+    return message if isinstance(message, str) else None
 
 
 def _shortened(text: str) -> str:
@@ -137,6 +173,41 @@ def _shortened(text: str) -> str:
         char if char.isprintable() or char in "\t\n\r" else "\N{REPLACEMENT CHARACTER}" for char in text
     )
     return allowed.encode(errors="replace")[:ERROR_MESSAGE_BYTES].decode(errors="ignore")
+
+
+def kept(event: QueuedEvent, told: Iterable[Notice]) -> QueuedEvent:
+    """Return an event without the payload of an answer that no destination could take.
+
+    Args:
+        event: After its invocation.
+        told: To where its end is sent, or may be.
+    """
+    response = event.response
+    if response is None or response.payload is None:
+        return event
+    size = len(event.payload) + len(response.payload)
+    if len(response.payload) <= KEPT_BYTES or any(_takes(notice, size) for notice in told):
+        return event
+    message = _message_in(response.payload)
+    shortened = None if message is None else _shortened(message)
+    return replace(event, response=replace(response, payload=None, message=shortened))
+
+
+def _takes(notice: Notice, size: int) -> bool:
+    """Whether a destination takes an answer of so many bytes; a dead letter holds none."""
+    service = notice.arn.split(":")[2] if notice.arn else ""
+    return notice.role is not Role.DEAD_LETTER and size <= LIMITS_BYTES.get(service, size)
+
+
+def _without_payloads(document: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in document.items() if not name.endswith("Payload")}
+
+
+def _sendable(text: bytes) -> bytes:
+    """Spell the same JSON without characters that a message may not have."""
+    for char, escape in _REFUSED_CHARACTERS.items():
+        text = text.replace(char, escape)
+    return text
 
 
 def _response_context(response: Response) -> Mapping[str, object]:

@@ -9,6 +9,9 @@ LISTINGS_TO_BELIEVE = 3  # in a row that lack a shard, before it is taken to hav
 
 
 LAST_HASH_KEY = 2**128 - 1
+# Stands, finished, among the shards of a stream that was made again, so that its other shards are never taken
+# for those of a first listing, whoever lists them next. It leaves as a shard does that left the stream.
+RECREATED = "recreated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +91,14 @@ def plan(
 
     Shards of the first listing start at StartingPosition. Every later one was born from a shard that was
     already being read, so it starts at TRIM_HORIZON, or records written before it was found would be lost.
+    All that is in a stream that was made again was written after the mapping was made: LATEST then means its
+    horizon (faults 36).
     """
     current = {k.id: k for k in known if k.incarnation == topology.incarnation}
     forget = [k.id for k in known if k.incarnation != topology.incarnation]
     first_listing = not current
+    if forget and starting.kind is PositionKind.LATEST:
+        starting = Position.trim_horizon()
     create = [
         (shard, _start(shard, starting) if first_listing else Position.trim_horizon())
         for shard in topology.shards

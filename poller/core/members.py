@@ -124,12 +124,12 @@ class Sightings:
         return self._asked_at - since >= self._tenure.takeover_s
 
 
-def heir(owner: str, staying: Iterable[str]) -> str | None:
-    """Which worker takes over what an owner that is no more has left; None where nobody stays.
+def heirs(owner: str, staying: Iterable[str]) -> Sequence[str]:
+    """In which order workers take over what an owner that is no more has left.
 
-    The choice differs from owner to owner, and is the same whoever makes it from the same members.
+    The order differs from owner to owner, and is the same whoever makes it from the same members.
     """
-    return max(staying, key=lambda member: sha256(f"{owner} {member}".encode()).digest(), default=None)
+    return sorted(staying, key=lambda member: sha256(f"{owner} {member}".encode()).digest(), reverse=True)
 
 
 def _state(member: Member) -> tuple[int, bool]:

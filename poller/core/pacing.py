@@ -31,3 +31,32 @@ def next_page_bytes(last: Page, largest_bytes: int) -> int:
     is, which would leave room for the reads of a few shards only.
     """
     return min(max(total_size(last.records) * 2, largest_bytes // 8), largest_bytes)
+
+
+# Answers in a row after which more records are asked for again; each answer that is too large doubles it.
+_GROW_AFTER = 20
+_GROW_AFTER_MOST = 5_000
+
+
+class ReadLimit:
+    """How many records a read asks for: half as many after each answer that was too large to be taken in."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        """No read asks for more."""
+        self._largest = most
+        self._grow_after = _GROW_AFTER
+        self._answers = 0
+
+    def too_large(self, asked: int) -> None:
+        """The answer to a read of `asked` records was too large."""
+        self.most = max(asked // 2, 1)
+        self._answers = 0
+        self._grow_after = min(self._grow_after * 2, _GROW_AFTER_MOST)
+
+    def answered(self) -> None:
+        """A read was answered."""
+        self._answers += 1
+        if self.most < self._largest and self._answers >= self._grow_after:
+            self.most = min(self.most * 2, self._largest)
+            self._answers = 0

@@ -46,6 +46,10 @@ class Page(Struct, frozen=True, kw_only=True):
     """The shard is closed and these are its last records."""
     source_bytes: int = 0
     """Size of the page as the source's throughput limit counts it; 0 where there is none."""
+    behind_s: float | None = None
+    """How far the end of the page lies behind the tip of the shard; None where the source does not say."""
+    served_at: float | None = None
+    """The source's clock when it answered, epoch seconds, never late; None where it does not say."""
 
 
 class PositionKind(StrEnum):

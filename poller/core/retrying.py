@@ -28,7 +28,10 @@ from poller.core.responses import InvalidResponse, failed_items, returned_state
 
 
 class Now(Struct, frozen=True, kw_only=True):
-    """The two clocks: deadlines use `monotonic`, the age of a record uses `wall`."""
+    """The two clocks: deadlines use `monotonic`, the age of a record uses `wall`.
+
+    What destroys data never trusts the clock of this machine: `wall` is the source's own for a stream.
+    """
 
     monotonic: float
     wall: float

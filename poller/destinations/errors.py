@@ -4,17 +4,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from botocore.exceptions import ClientError
+from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 
 from poller.aws import error_code, source_errors
 from poller.errors import (
     DestinationDenied,
     DestinationError,
     DestinationGone,
+    DestinationKeyRefused,
     DestinationUnavailable,
     DestinationUnsuitable,
     SourceDenied,
     SourceError,
     SourceGone,
+    SourceThrottled,
 )
 
 _AS_OF_A_SOURCE: Mapping[type[SourceError], type[DestinationError]] = {
@@ -27,23 +30,20 @@ _DENIED = {
     "403",
     "AccountProblem",
     "AllAccessDisabled",
+    "IncompleteSignature",
     "InvalidAccessKeyId",
     "InvalidSecurity",
     "InvalidToken",
-    "KMS.AccessDeniedException",
-    "KMS.DisabledException",
-    "KMS.InvalidKeyUsageException",
-    "KMS.InvalidStateException",
-    "KMS.NotFoundException",
-    "KMS.OptInRequired",
-    "KMSAccessDenied",
-    "KMSDisabled",
-    "KMSInvalidState",
-    "KMSNotFound",
-    "KmsInvalidKeyUsage",
-    "KmsInvalidState",
-    "KmsNotFound",
+    "MissingAuthenticationToken",
     "NotSignedUp",
+    "RequestExpired",
+}
+# Each service spells KMS's errors in its own way: KMS.DisabledException, KmsDisabled, KMSDisabled ...
+_KEY_REFUSED = {
+    f"{prefix}{name}{suffix}"
+    for prefix, suffixes in {"KMS.": ("Exception", ""), "KMS": ("", "Exception"), "Kms": ("",)}.items()
+    for suffix in suffixes
+    for name in ("AccessDenied", "Disabled", "InvalidKeyUsage", "InvalidState", "NotFound", "OptInRequired")
 }
 _UNSUITABLE = {
     "AWS.SimpleQueueService.UnsupportedOperation",
@@ -61,18 +61,34 @@ _UNSUITABLE = {
     "UnsupportedOperation",
     "ValidationException",
 }
+# Services say more than is listed here; what they blame on the request stays refused in this form.
+_BLAMES_THE_REQUEST = {400, 413, 415, 422}
+_SERVERS_FAULT = ("Internal", "ServiceUnavailable")
+_PASSING = {
+    *ThrottledRetryableChecker._THROTTLED_ERROR_CODES,  # noqa: SLF001  # botocore's own lists
+    *TransientRetryableChecker._TRANSIENT_ERROR_CODES,  # noqa: SLF001
+    "IncompleteBody",
+    "KMSThrottling",
+    "KMS.ThrottlingException",
+}
+_ENTRY_CODES: Mapping[str, type[DestinationError]] = {
+    "AccessDeniedException": DestinationDenied,
+    "ResourceNotFoundException": DestinationGone,
+}
 _BY_CODE: Mapping[str, type[DestinationError]] = {
     **dict.fromkeys(_GONE, DestinationGone),
     **dict.fromkeys(_DENIED, DestinationDenied),
+    **dict.fromkeys(_KEY_REFUSED, DestinationKeyRefused),
     **dict.fromkeys(_UNSUITABLE, DestinationUnsuitable),
+    **dict.fromkeys(_PASSING, DestinationUnavailable),
 }
 
 
-def code_error(code: str) -> type[DestinationError]:
-    """The error that a service's own word for one means."""
-    return _BY_CODE.get(code) or (
-        DestinationDenied if code == "AccessDeniedException" else DestinationUnavailable
-    )
+def entry_error(code: str) -> type[DestinationError]:
+    """The error that a refused entry of a successful answer means; what is not passing stays refused."""
+    if not code or code.startswith(_SERVERS_FAULT):
+        return DestinationUnavailable
+    return _BY_CODE.get(code) or _ENTRY_CODES.get(code, DestinationUnsuitable)
 
 
 @contextmanager
@@ -88,5 +104,16 @@ def destination_errors(destination: str) -> Iterator[None]:
     except SourceError as error:
         cause = error.__cause__
         code = error_code(cause) if isinstance(cause, ClientError) else ""
-        kind = _BY_CODE.get(code) or _AS_OF_A_SOURCE.get(type(error), DestinationUnavailable)
+        kind = _BY_CODE.get(code) or _AS_OF_A_SOURCE.get(type(error)) or _unlisted(error, cause, code)
         raise kind(str(error)) from cause
+
+
+def _unlisted(error: SourceError, cause: BaseException | None, code: str) -> type[DestinationError]:
+    passing = isinstance(error, SourceThrottled) or code.startswith(_SERVERS_FAULT)
+    if not passing and isinstance(cause, ClientError):
+        status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        if status in _BLAMES_THE_REQUEST:
+            return DestinationUnsuitable
+        if status in {401, 403}:
+            return DestinationDenied
+    return DestinationUnavailable

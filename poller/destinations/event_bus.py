@@ -2,13 +2,8 @@
 
 from mappings.arns import Arn
 from poller.aws import Aws
-from poller.core.invocation_records import InvocationRecord
-from poller.destinations.errors import code_error, destination_errors
-
-# Quota of one entry of PutEvents.
-LIMIT_BYTES = 256 * 1024
-# Source, detail-type and resources count too.
-_ROOM_FOR_THE_REST = 4 * 1024
+from poller.core.invocation_records import LIMITS_BYTES, InvocationRecord
+from poller.destinations.errors import destination_errors, entry_error
 
 
 class EventBusDestination:
@@ -26,12 +21,13 @@ class EventBusDestination:
             "Source": "lambda",
             "DetailType": f"Lambda Function Invocation Result - {outcome}",
             "Resources": [str(self._bus), record.function_arn],
-            "Detail": record.fitting(LIMIT_BYTES - _ROOM_FOR_THE_REST).decode(),
+            "Detail": record.fitting(LIMITS_BYTES["events"]).decode(),
         }
-        client = await self._aws.client("events", self._bus.region)
         with destination_errors(self._bus.resource):
+            client = await self._aws.client("events", self._bus.region)
             answer = await client.put_events(Entries=[entry])
         # A refused entry comes in an answer that is a success.
         if answer.get("FailedEntryCount"):
-            code = str(answer["Entries"][0].get("ErrorCode", ""))
-            raise code_error(code)(f"PutEvents on {self._bus.resource}: {code}")
+            entries = answer.get("Entries") or [{}]
+            code = str(entries[0].get("ErrorCode", ""))
+            raise entry_error(code)(f"PutEvents on {self._bus.resource}: {code}")

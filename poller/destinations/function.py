@@ -4,13 +4,10 @@ from collections.abc import Awaitable, Callable
 
 from mappings.arns import Arn
 from poller.aws import Aws
-from poller.core.invocation_records import InvocationRecord
+from poller.core.invocation_records import LIMITS_BYTES, InvocationRecord
 from poller.destinations.errors import destination_errors
-from poller.errors import DestinationUnavailable, StateUnavailable
+from poller.errors import DestinationUnavailable, StateError
 from poller.events.queue import QueueFull
-
-# Quota of an asynchronous invocation's payload.
-LIMIT_BYTES = 1024 * 1024
 
 
 class LambdaDestination:
@@ -22,10 +19,12 @@ class LambdaDestination:
 
     async def send(self, record: InvocationRecord) -> None:
         """Have Lambda accept the record as an event."""
-        client = await self._aws.client("lambda", self._function.region)
         with destination_errors(self._function.resource):
+            client = await self._aws.client("lambda", self._function.region)
             await client.invoke(
-                FunctionName=str(self._function), InvocationType="Event", Payload=record.fitting(LIMIT_BYTES)
+                FunctionName=str(self._function),
+                InvocationType="Event",
+                Payload=record.fitting(LIMITS_BYTES["lambda"]),
             )
 
 
@@ -40,6 +39,6 @@ class ListedFunctionDestination:
     async def send(self, record: InvocationRecord) -> None:
         """Accept the record as an event."""
         try:
-            await self._accept(record.fitting(LIMIT_BYTES))
-        except (QueueFull, StateUnavailable) as error:
+            await self._accept(record.fitting(LIMITS_BYTES["lambda"]))
+        except (QueueFull, StateError) as error:
             raise DestinationUnavailable(f"{self._name}: {type(error).__name__}") from error

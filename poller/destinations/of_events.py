@@ -5,17 +5,16 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mappings.arns import Arn, FunctionName
-from poller.aws import Aws
+from mappings.errors import InvalidArn
+from poller.aws import NO_ACCOUNT, Aws
 from poller.core.documents import Told
-from poller.core.invocation_records import DeadLetter, InvocationRecord
+from poller.core.invocation_records import LIMITS_BYTES, DeadLetter, InvocationRecord
 from poller.destinations import make_destination
 from poller.destinations.event_bus import EventBusDestination
 from poller.destinations.function import LambdaDestination, ListedFunctionDestination
 from poller.destinations.sns import SnsDestination
 from poller.destinations.sqs import SqsDestination
-
-# Quotas of one message. What does not fit is told without its payloads.
-LIMITS_BYTES = {"sqs": 1024 * 1024, "sns": 256 * 1024}
+from poller.errors import DestinationGone, DestinationUnsuitable
 
 
 class EventDestination(Protocol):
@@ -89,21 +88,31 @@ class EventDestinations:
 
     async def bury(self, arn: str, letter: DeadLetter) -> None:
         """Send a letter."""
-        place = Arn.parse(arn)
+        place = _parsed(arn)
+        letter = letter.fitting(LIMITS_BYTES.get(place.service, LIMITS_BYTES["sqs"]))
         if place.service == "sns":
             await SnsDestination(place, self.aws).publish(letter.body, letter.attributes())
         else:
             await SqsDestination(place, self.aws).send_message(letter.body, letter.attributes())
 
     def _destination(self, text: str, region: str) -> EventDestination:
-        arn = Arn.parse(text)
+        arn = _parsed(text)
         if arn.service == "lambda":
             name = FunctionName.parse(text)
             if self.is_listed(name):
                 return ListedFunctionDestination(name.name, lambda payload: self.accept(text, payload))
+            if arn.account == NO_ACCOUNT:
+                raise DestinationGone(f"{text}: no mapping file lists it")
             return LambdaDestination(arn, self.aws)
         if arn.service == "events":
             return EventBusDestination(arn, self.aws)
         destination = make_destination(text, region=region, aws=self.aws)
         limit = LIMITS_BYTES.get(arn.service)
         return destination if limit is None else MessageDestination(destination, limit)
+
+
+def _parsed(text: str) -> Arn:
+    try:
+        return Arn.parse(text)
+    except InvalidArn as error:
+        raise DestinationUnsuitable(str(error)) from error

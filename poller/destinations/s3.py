@@ -20,14 +20,14 @@ class S3Destination:
 
     async def check(self) -> None:
         """Ask for the bucket, which takes the right to list it, as AWS wants it here too."""
-        client = await self._aws.client("s3", self._region)
         with destination_errors(self._bucket):
+            client = await self._aws.client("s3", self._region)
             await client.head_bucket(Bucket=self._bucket)
 
     async def send(self, document: Told) -> None:
         """Write the document; a second try writes the same object."""
-        client = await self._aws.client("s3", self._region)
         with destination_errors(self._bucket):
+            client = await self._aws.client("s3", self._region)
             await client.put_object(
                 Bucket=self._bucket,
                 Key=document.object_key,

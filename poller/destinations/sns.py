@@ -23,8 +23,8 @@ class SnsDestination:
 
     async def publish(self, message: str, attributes: MessageAttributes | None = None) -> None:
         """Publish a notification."""
-        client = await self._aws.client("sns", self._topic.region)
         with destination_errors(self._topic.resource):
+            client = await self._aws.client("sns", self._topic.region)
             await client.publish(
                 TopicArn=str(self._topic),
                 Message=message,

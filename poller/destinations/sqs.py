@@ -6,6 +6,7 @@ from mappings.arns import Arn
 from poller.aws import NO_ACCOUNT, Aws
 from poller.core.documents import Told
 from poller.destinations.errors import destination_errors
+from poller.errors import DestinationUnavailable
 
 MessageAttributes = Mapping[str, Mapping[str, str]]
 
@@ -21,10 +22,13 @@ class SqsDestination:
 
     async def check(self) -> None:
         """Look the queue up."""
-        client = await self._aws.client("sqs", self._queue.region)
         with destination_errors(self._queue.resource):
+            client = await self._aws.client("sqs", self._queue.region)
             found = await client.get_queue_url(QueueName=self._queue.resource, **self._owner())
-        self._url = found["QueueUrl"]
+        url = found.get("QueueUrl")
+        if not url:
+            raise DestinationUnavailable(f"GetQueueUrl on {self._queue.resource}: the answer names no queue")
+        self._url = url
 
     async def send(self, document: Told) -> None:
         """Send the document, without the records, as a message."""
@@ -34,8 +38,8 @@ class SqsDestination:
         """Send a message."""
         if not self._url:
             await self.check()
-        client = await self._aws.client("sqs", self._queue.region)
         with destination_errors(self._queue.resource):
+            client = await self._aws.client("sqs", self._queue.region)
             await client.send_message(
                 QueueUrl=self._url,
                 MessageBody=body,

@@ -27,10 +27,12 @@ from mappings.stores.dynamodb_table import (
     Value,
 )
 from poller.core.async_events import QueuedEvent
-from poller.events.stored_form import from_text, to_text
+from poller.events.stored_form import from_text, kept_bytes, to_text, wait_s
 
 # Which owners have events: each one's are a partition of their own.
 OWNERS = "event-owners"
+# No worker: has events that their last owner could not run. Never open, never struck out.
+PASSED_ON = "passed-on"
 # Each write of an item is paid for by the size of all of it: what is larger than this is cheaper beside it.
 INLINE_BYTES = 4 * 1024
 # Below this a thread costs more than the work.
@@ -55,6 +57,11 @@ class DynamoDbEvents:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._parts = Parts(table)
+
+    async def time(self) -> float | None:
+        """Epoch seconds by the service's clock."""
+        await self._table.get(OWNERS, PASSED_ON)
+        return self._table.time
 
     # ----- owners
 
@@ -101,7 +108,6 @@ class DynamoDbEvents:
         item: Item = {
             **_progress(event),
             **{name: value for name, value in kept.items() if value is not None},
-            "payload_bytes": len(event.payload),
             "revision": 0,
         }
         try:
@@ -156,6 +162,23 @@ class DynamoDbEvents:
             ]
         await self._table.transact(puts)
 
+    async def pass_on(self, owner: str, request_id: str) -> bool:
+        """Give an event to no worker, until one takes it over that can run it; whether its owner had it."""
+        item = await self.get(owner, request_id)
+        if item is None:
+            return False
+        with suppress(ConditionFailed):
+            await self._table.put(OWNERS, PASSED_ON, {"open": False, "opening": PASSED_ON}, when=NEW)
+        moved = {name: value for name, value in item.items() if name != SORT}
+        seen = Condition(text="#revision = :revision", values={"revision": item["revision"]})
+        await self._table.transact(
+            [
+                Put(partition=events_of(PASSED_ON), sort=request_id, item=moved, when=NEW),
+                Put(partition=events_of(owner), sort=request_id, item=None, when=seen),
+            ]
+        )
+        return True
+
     # ----- payloads
 
     async def beside(self, request_id: str, name: str, data: bytes) -> dict[str, Value | None]:
@@ -197,7 +220,17 @@ def due_ms(event: QueuedEvent) -> int:
 
 
 def _progress(event: QueuedEvent) -> dict[str, Value]:
-    return {"line": event.line, "due_at": due_ms(event), "progress": to_text(event)}
+    return {
+        "line": event.line,
+        "function": event.function,
+        "needs": event.needs,
+        "due_at": due_ms(event),
+        "wait_ms": int(wait_s(event) * 1000),
+        "expires_at": int(event.expires_at * 1000),
+        "by_store": event.age.until.by_store,
+        "kept_bytes": kept_bytes(event),
+        "progress": to_text(event),
+    }
 
 
 async def _aside(size: int, work: Callable[[], bytes]) -> bytes:

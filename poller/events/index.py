@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from poller.core.async_events import Response
-from poller.events.queue import QueueFull, QueueLimits, Room
+from poller.events.queue import QueueLimits, Room
+from poller.events.use import Listed, QueueUse
 
 
 @dataclass(slots=True, kw_only=True)
@@ -13,9 +14,11 @@ class Entry:
     """What is known of one event without reading it."""
 
     line: str
+    function: str
     due_ms: int
-    """Epoch milliseconds."""
-    payload_bytes: int
+    """Epoch milliseconds, by the event clock of this process."""
+    kept_bytes: int
+    """Of its payload and its response."""
     payload_parts: str
     """Names of what is kept beside its item."""
     response_parts: str
@@ -29,13 +32,16 @@ class Entry:
 class EventIndex:
     """The events of one worker under one name."""
 
-    def __init__(self, limits: QueueLimits) -> None:
-        self._limits = limits
+    def __init__(self, limits: QueueLimits, listed: Listed = tuple) -> None:
+        self._use = QueueUse(limits, listed)
         self._entries: dict[str, Entry] = {}
-        self._events = 0
-        self._bytes = 0
         self._lines: dict[str, list[tuple[int, str]]] = {}
         """When events of a line are due, the earliest first; out of date where the entry says otherwise."""
+
+    @property
+    def events(self) -> int:
+        """How many there are."""
+        return len(self._entries)
 
     @property
     def taken(self) -> set[str]:
@@ -46,29 +52,32 @@ class EventIndex:
         """One event; None where it is not this worker's."""
         return self._entries.get(request_id)
 
-    def reserve(self, payload_bytes: int) -> None:
+    def reserve(self, function: str, payload_bytes: int) -> None:
         """Make room for an event that is being written. Raises QueueFull."""
-        limits = self._limits
-        if self._events >= limits.events or self._bytes + payload_bytes > limits.payload_bytes:
-            raise QueueFull
-        self._count(1, payload_bytes)
+        self._use.require(function, payload_bytes)
+        self._use.add(function, events=1, kept_bytes=payload_bytes)
 
-    def release(self, payload_bytes: int) -> None:
+    def release(self, function: str, payload_bytes: int) -> None:
         """Give up what was reserved."""
-        self._count(-1, -payload_bytes)
+        self._use.add(function, events=-1, kept_bytes=-payload_bytes)
 
     def add(self, request_id: str, entry: Entry) -> None:
         """Take in an event, whatever the limits: it was accepted."""
         if request_id not in self._entries:
             self._entries[request_id] = entry
-            self._count(1, entry.payload_bytes)
+            self._use.add(entry.function, events=1, kept_bytes=entry.kept_bytes)
             self._wait(request_id, entry)
 
     def drop(self, request_id: str) -> None:
         """Forget an event."""
         entry = self._entries.pop(request_id, None)
         if entry is not None:
-            self._count(-1, -entry.payload_bytes)
+            self._use.add(entry.function, events=-1, kept_bytes=-entry.kept_bytes)
+
+    def resize(self, entry: Entry, kept_bytes: int) -> None:
+        """An event of this worker takes up more, or less."""
+        self._use.add(entry.function, kept_bytes=kept_bytes - entry.kept_bytes)
+        entry.kept_bytes = kept_bytes
 
     def take(self, room: Room, now_ms: float) -> Sequence[str]:
         """Take events that are due: of each line up to its room, the longest due first."""
@@ -103,7 +112,3 @@ class EventIndex:
 
     def _wait(self, request_id: str, entry: Entry) -> None:
         heapq.heappush(self._lines.setdefault(entry.line, []), (entry.due_ms, request_id))
-
-    def _count(self, events: int, payload_bytes: int) -> None:
-        self._events += events
-        self._bytes += payload_bytes

@@ -1,29 +1,39 @@
-"""Events in this process, for tests and for `memory://`: they end with it."""
+"""Events in this process, for tests and for `memory://` with the profile `test`: they end with it."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 from poller.core.async_events import QueuedEvent
 from poller.errors import EventLost
-from poller.events.queue import QueueFull, QueueLimits, Room
+from poller.events.queue import QueueLimits, Room, Serves
+from poller.events.stored_form import kept_bytes
+from poller.events.use import Listed, QueueUse
 
 
 class MemoryEventQueue:
     """Keeps events as long as the process lives."""
 
-    def __init__(self, limits: QueueLimits | None = None) -> None:
-        self._limits = limits or QueueLimits()
+    durable = False
+
+    def __init__(self, limits: QueueLimits | None = None, listed: Listed = tuple) -> None:
+        """Make an empty queue; `listed` says which functions have a part of its limits."""
+        self._use = QueueUse(limits or QueueLimits(), listed)
         self._events: dict[str, QueuedEvent] = {}
         self._taken: set[str] = set()
-        self._bytes = 0
+
+    @property
+    def held(self) -> int:
+        """All there are."""
+        return len(self._events)
+
+    async def time(self) -> float | None:
+        """It has no clock."""
+        return None
 
     async def add(self, event: QueuedEvent) -> None:
         """Accept an event."""
-        size = len(event.payload)
-        if len(self._events) >= self._limits.events or self._bytes + size > self._limits.payload_bytes:
-            raise QueueFull
+        self._use.require(event.function, len(event.payload))
         self._events[event.request_id] = event
-        self._bytes += size
+        self._use.add(event.function, events=1, kept_bytes=kept_bytes(event))
 
     async def take(self, room: Room, *, now: float) -> Sequence[QueuedEvent]:
         """Take events that are due."""
@@ -39,22 +49,38 @@ class MemoryEventQueue:
 
     async def update(self, event: QueuedEvent) -> None:
         """Write how far an event is."""
-        if event.request_id not in self._events:
+        before = self._events.get(event.request_id)
+        if before is None:
             raise EventLost(f"event {event.request_id} is gone")
+        self._use.add(event.function, kept_bytes=kept_bytes(event) - kept_bytes(before))
         self._events[event.request_id] = event
 
-    async def put_back(self, event: QueuedEvent) -> None:
+    async def put_back(self, event: QueuedEvent) -> bool:
         """Write how far an event is, and let go of it."""
-        with suppress(EventLost):
+        try:
             await self.update(event)
-        self._taken.discard(event.request_id)
+        except EventLost:
+            return False
+        finally:
+            self._taken.discard(event.request_id)
+        return True
 
-    async def remove(self, event: QueuedEvent) -> None:
+    async def pass_on(self, event: QueuedEvent) -> bool:
+        """There is nobody else."""
+        return await self.put_back(event)
+
+    async def remove(self, event: QueuedEvent) -> bool:
         """Forget an event."""
         removed = self._events.pop(event.request_id, None)
         self._taken.discard(event.request_id)
-        self._bytes -= len(removed.payload) if removed else 0
+        if removed is not None:
+            self._use.add(removed.function, events=-1, kept_bytes=-kept_bytes(removed))
+        return removed is not None
 
-    async def inherit(self) -> int:
+    def left(self) -> Sequence[QueuedEvent]:
+        """All there are."""
+        return list(self._events.values())
+
+    async def inherit(self, serves: Serves, *, now: float, by_store: bool) -> int:  # noqa: ARG002  # any
         """Nobody else has any."""
         return 0

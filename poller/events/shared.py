@@ -4,17 +4,22 @@ Rule: nothing is known by having taken it once. The fleet may have taken this wo
 events to others; then writes of them are refused, and they are dropped here.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import anyio
 
 from mappings.stores.dynamodb_table import SORT, ConditionFailed, Item, Value
 from poller.core.async_events import QueuedEvent
+from poller.core.event_time import due_here
 from poller.errors import EventLost, StateUnavailable
-from poller.events.dynamodb import MOVED_AT_ONCE, DynamoDbEvents, due_ms
+from poller.events.dynamodb import DynamoDbEvents, due_ms
+from poller.events.heritage import Heritage, is_wanted
 from poller.events.index import Entry, EventIndex
-from poller.events.queue import QueueLimits, Room
+from poller.events.queue import QueueLimits, Room, Serves
+from poller.events.stored_form import kept_bytes
+from poller.events.use import Listed
 from poller.fleet import Fleet
 from poller.state_errors import state_errors
 
@@ -24,13 +29,28 @@ READS_AT_ONCE = 16
 class SharedEventQueue:
     """A queue in a table: what it accepts is worked on here, or by whoever is left."""
 
-    def __init__(self, store: DynamoDbEvents, fleet: Fleet, limits: QueueLimits | None = None) -> None:
-        """Make it; `fleet` says under which name this worker has events, and whose it takes over."""
+    durable = True
+
+    def __init__(
+        self,
+        store: DynamoDbEvents,
+        fleet: Fleet,
+        limits: QueueLimits | None = None,
+        listed: Listed = tuple,
+    ) -> None:
+        """Make it.
+
+        Args:
+            store: The events of all workers.
+            fleet: Says under which name this worker has events, and whose it takes over.
+            limits: What this worker may hold.
+            listed: Functions that have a part of the limits.
+        """
         self._store = store
         self._fleet = fleet
-        self._limits = limits or QueueLimits()
+        self._new_index = partial(EventIndex, limits or QueueLimits(), listed)
         self._me = fleet.me
-        self._index = EventIndex(self._limits)
+        self._index = self._new_index()
         self._openings: dict[str, str] = {}
         """How this worker was listed under each of its names: once, before it had anything."""
         self._listing = anyio.Lock()
@@ -39,19 +59,30 @@ class SharedEventQueue:
         self._strays: set[str] = set()
         """Taken under a name that is no more, and still worked on: not taken over before that ends."""
         self._reading = anyio.Semaphore(READS_AT_ONCE)
+        self._heritage = Heritage(store, fleet)
+
+    @property
+    def held(self) -> int:
+        """Of this worker."""
+        return self._index.events
+
+    async def time(self) -> float | None:
+        """The service's clock."""
+        with state_errors():
+            return await self._store.time()
 
     async def add(self, event: QueuedEvent) -> None:
         """Accept an event."""
         self._follow_name()
         me, index, size = self._me, self._index, len(event.payload)
-        index.reserve(size)
+        index.reserve(event.function, size)
         try:
             async with self._may_get(me) as opening:
                 item = await self._store.add(me, event)
                 if not await self._store.is_open(me, opening):
                     await self._withdraw(me, event, item)
         finally:
-            index.release(size)
+            index.release(event.function, size)
         index.add(event.request_id, _entry(item))
 
     async def take(self, room: Room, *, now: float) -> Sequence[QueuedEvent]:
@@ -77,32 +108,60 @@ class SharedEventQueue:
             self._strays.discard(event.request_id)
             raise EventLost(f"event {event.request_id} belongs to another worker")
 
-    async def put_back(self, event: QueuedEvent) -> None:
+    async def put_back(self, event: QueuedEvent) -> bool:
         """Write how far an event is, and let go of it."""
         entry, index = self._mine(event), self._index
-        if entry is not None and await self._write(entry, event):
+        written = entry is not None and await self._write(entry, event)
+        if written:
             index.put_back(event.request_id, event.line, due_ms(event))
         self._strays.discard(event.request_id)
+        return written
 
-    async def remove(self, event: QueuedEvent) -> None:
+    async def remove(self, event: QueuedEvent) -> bool:
         """Forget an event."""
         entry, index = self._mine(event), self._index
+        removed = False
         if entry is not None:
-            await self._delete(self._me, event.request_id, entry)
+            removed = await self._delete(self._me, event.request_id, entry)
             index.drop(event.request_id)
         self._strays.discard(event.request_id)
+        return removed
 
-    async def inherit(self) -> int:
-        """Take over what workers that are no more have left."""
+    def left(self) -> Sequence[QueuedEvent]:
+        """The table keeps all."""
+        return ()
+
+    async def pass_on(self, event: QueuedEvent) -> bool:
+        """Write how far an event is, and give it to no worker until one can run it."""
+        entry, index = self._mine(event), self._index
+        written = entry is not None and await self._write(entry, event)
+        if written:
+            with state_errors(), suppress(ConditionFailed):  # another has it
+                await self._store.pass_on(self._me, event.request_id)
+            index.drop(event.request_id)
+        self._strays.discard(event.request_id)
+        return written
+
+    async def inherit(self, serves: Serves, *, now: float, by_store: bool) -> int:
+        """Take over what workers that are no more have left, and what others have passed on."""
         self._follow_name()
         me, index = self._me, self._index
+        entry_of = partial(_entry, now_ms=now * 1000)
         moved = 0
+
+        def wanted(item: Item) -> bool:
+            return str(item[SORT]) not in self._strays and is_wanted(
+                item, serves=serves, now_ms=now * 1000 if by_store else None
+            )
+
         with state_errors():
             if self._unheard:
-                await self._look_again(me, index)
-            for owner in await self._store.owners():
-                if owner != me and self._fleet.inherits(owner):
-                    moved += await self._inherit_from(owner, me, index)
+                await self._look_again(me, index, entry_of)
+            for owner in await self._heritage.owners(me, now):
+                async with self._may_get(me) as opening:
+                    async for item in self._heritage.take(owner, me, opening, wanted, now):
+                        index.add(str(item[SORT]), entry_of(item))
+                        moved += 1
         return moved
 
     # ----- one event
@@ -112,7 +171,7 @@ class SharedEventQueue:
         if self._fleet.me != self._me:
             self._me = self._fleet.me
             self._strays |= self._index.taken
-            self._index = EventIndex(self._limits)
+            self._index = self._new_index()
             self._unheard = False
 
     def _mine(self, event: QueuedEvent) -> Entry | None:
@@ -160,7 +219,7 @@ class SharedEventQueue:
         kept: dict[str, Value | None] = {}
         with state_errors():
             if event.response is not None and event.response is not entry.response:
-                kept = await self._store.beside(event.request_id, "response", event.response.payload)
+                kept = await self._store.beside(event.request_id, "response", event.response.payload or b"")
             parts = str(kept.get("response_parts") or "")
             try:
                 await self._store.update(me, event, kept)
@@ -175,20 +234,24 @@ class SharedEventQueue:
             if kept:
                 entry.spare = f"{entry.spare} {entry.response_parts}"
                 entry.response, entry.response_parts = event.response, parts
+            if index.get(event.request_id) is entry:
+                index.resize(entry, kept_bytes(event))
             await self._store.remove_parts(event.request_id, entry.spare)
             entry.spare = ""
         return True
 
-    async def _delete(self, me: str, request_id: str, entry: Entry) -> None:
+    async def _delete(self, me: str, request_id: str, entry: Entry) -> bool:
+        """Delete an event; False where it is another's."""
         with state_errors():
             try:
                 await self._store.delete(me, request_id)
             except ConditionFailed:
                 # Where nothing was taken from this worker, it was deleted before, and nobody heard of it.
                 if not await self._store.is_open(me, self._openings[me]):
-                    return
+                    return False
             parts = f"{entry.payload_parts} {entry.response_parts} {entry.spare}"
             await self._store.remove_parts(request_id, parts)
+        return True
 
     @asynccontextmanager
     async def _may_get(self, me: str) -> AsyncIterator[str]:
@@ -220,55 +283,28 @@ class SharedEventQueue:
 
     # ----- events of others
 
-    async def _look_again(self, me: str, index: EventIndex) -> None:
+    async def _look_again(self, me: str, index: EventIndex, entry_of: Callable[[Item], Entry]) -> None:
         """Find what this worker was given without hearing of it."""
         self._unheard = False
         try:
             async for page in self._store.pages(me):
                 for item in page:
-                    index.add(str(item[SORT]), _entry(item))
+                    index.add(str(item[SORT]), entry_of(item))
         except BaseException:
             self._unheard = True
             raise
 
-    async def _inherit_from(self, owner: str, me: str, index: EventIndex) -> int:
-        closed = await self._store.close(owner)
-        if closed is None:
-            return 0  # another has finished with it
-        moved = left = 0
-        async with self._may_get(me) as opening:
-            async for page in self._store.pages(owner):
-                items = [item for item in page if str(item[SORT]) not in self._strays]
-                left += len(page) - len(items)
-                for begin in range(0, len(items), MOVED_AT_ONCE):
-                    some = items[begin : begin + MOVED_AT_ONCE]
-                    taken = await self._move(some, owner, me, opening)
-                    for item in taken:
-                        index.add(str(item[SORT]), _entry(item))
-                    moved += len(taken)
-                    left += len(some) - len(taken)
-        if not left:
-            await self._store.forget(owner, closed)
-        return moved
 
-    async def _move(self, items: Sequence[Item], owner: str, me: str, opening: str) -> Sequence[Item]:
-        """Take events over; those that nobody else has taken or written of meanwhile."""
-        try:
-            await self._store.move(items, giver=owner, taker=me, opening=opening)
-        except ConditionFailed:
-            if len(items) > 1:
-                return [each for item in items for each in await self._move([item], owner, me, opening)]
-            if not await self._store.is_open(me, opening):
-                raise
-            return ()
-        return items
-
-
-def _entry(item: Item) -> Entry:
+def _entry(item: Item, now_ms: float | None = None) -> Entry:
+    """Return what the index keeps; `now_ms` where another worker's clock may have written the item."""
+    due = int(item["due_at"])
+    if now_ms is not None:
+        due = int(due_here(due, int(item.get("wait_ms", due)), now_ms))
     return Entry(
         line=str(item["line"]),
-        due_ms=int(item["due_at"]),
-        payload_bytes=int(item["payload_bytes"]),
+        function=str(item.get("function", item["line"])),
+        due_ms=due,
+        kept_bytes=int(item.get("kept_bytes", item.get("payload_bytes", 0))),
         payload_parts=str(item.get("payload_parts", "")),
         response_parts=str(item.get("response_parts", "")),
     )

@@ -17,5 +17,7 @@ class Asked:
     version: str = LATEST
     client_context: str = ""
     """JSON for the handler's context."""
+    trace_id: str = ""
+    """X-Ray's trace header; empty for a trace of its own."""
     tail: LogTail | None = field(default=None, repr=False, compare=False)
     """Takes what the invocation prints."""

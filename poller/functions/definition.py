@@ -2,13 +2,16 @@
 
 import importlib.util
 import re
+import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from poller.core.outcomes import FunctionError, Unreachable
 from poller.errors import StartError
+from poller.functions import failures
 
 LATEST = "$LATEST"
 HANDLER_FORM = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
@@ -60,6 +63,21 @@ class FunctionDefinition:
                 "install it with: pip install 'esm-poller[functions]'"
             )
 
+    def is_mistaken(self, failure: FunctionError | Unreachable) -> bool:
+        """Whether a start failed because there is no such handler, whatever its module does."""
+        match failure:
+            case FunctionError(error_type="Runtime.HandlerNotFound" | "Runtime.MalformedHandlerName"):
+                return True
+            case FunctionError(error_type="Runtime.ImportModuleError"):
+                # The runtime client says in words alone which module is missing: this one, or one it imports.
+                module = self.handler.partition(":")[0]
+                names = module.split(".")
+                own = {".".join(names[: length + 1]) for length in range(len(names))}
+                begin = f"Unable to import module '{module}': No module named "
+                return any(failures.message(failure).startswith(f"{begin}{name!r}") for name in own)
+            case _:
+                return False
+
     @property
     def runtime_handler(self) -> str:
         """The handler as the runtime client spells it."""
@@ -85,6 +103,8 @@ class FunctionDefinition:
             "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{self.name}",
             "AWS_LAMBDA_LOG_STREAM_NAME": f"{day}/[{version}]{uuid.uuid4().hex}",
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            # By it the runtime client decides how it writes JSON: from Python 3.12 on as UTF-8.
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
         }

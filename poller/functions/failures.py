@@ -1,12 +1,14 @@
 """How a function that failed looks to whoever invoked it: AWS's error types and texts."""
 
 import signal
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
 from msgspec import structs
 
-from poller.core.outcomes import FunctionError
+from poller.core.outcomes import FunctionError, Unreachable
 
 # 6 MiB and 100 bytes: quota of a synchronous response.
 RESPONSE_LIMIT_BYTES = 6_291_556
@@ -44,10 +46,33 @@ def posted(body: bytes, *, header_type: str | None) -> FunctionError:
     return FunctionError(error_type=error_type, payload=body)
 
 
+def message(error: FunctionError) -> str:
+    """What its body says."""
+    return _member(error.payload, "errorMessage")
+
+
 def describe(error: FunctionError) -> str:
     """Type and message on one line."""
-    message = " ".join(_member(error.payload, "errorMessage").split())
-    return f"{error.error_type}: {message}" if message else error.error_type
+    text = " ".join(message(error).split())
+    return f"{error.error_type}: {text}" if text else error.error_type
+
+
+def reason(failure: FunctionError | Unreachable) -> str:
+    """Why a function did not run, on one line."""
+    return failure.reason if isinstance(failure, Unreachable) else describe(failure)
+
+
+def words(error: FunctionError, *, request_id: str, at: datetime) -> Sequence[str]:
+    """Return what AWS's sandbox writes to the log of an invocation that it ended, or that its process did."""
+    text = message(error)
+    match error.error_type:
+        case "Sandbox.Timedout":
+            moment = f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z"
+            return (f"{moment} {request_id} {text.removeprefix(_about(request_id))}", "")
+        case "Runtime.ExitError":
+            return (text, error.error_type)
+        case _:
+            return ()
 
 
 def _about(request_id: str) -> str:
@@ -55,8 +80,8 @@ def _about(request_id: str) -> str:
     return f"RequestId: {request_id} Error: " if request_id else ""
 
 
-def _sandbox_error(error_type: str, message: str) -> FunctionError:
-    payload = orjson.dumps({"errorType": error_type, "errorMessage": message})
+def _sandbox_error(error_type: str, text: str) -> FunctionError:
+    payload = orjson.dumps({"errorType": error_type, "errorMessage": text})
     return FunctionError(error_type=error_type, payload=payload)
 
 
@@ -79,5 +104,5 @@ def explained(error: FunctionError, *, request_id: str, timeout_s: float) -> Fun
         case "Function.ResponseSizeTooLarge":
             return structs.replace(error, payload=response_too_large().payload)
         case _:
-            message = f"The application answered with status {error.status_code}."
-            return structs.replace(error, payload=_sandbox_error(error.error_type, message).payload)
+            text = f"The application answered with status {error.status_code}."
+            return structs.replace(error, payload=_sandbox_error(error.error_type, text).payload)

@@ -55,6 +55,15 @@ class Output:
         self._request_id = ""
         self._tail = None
 
+    def say(self, line: str) -> None:
+        """Add a line of the host's own to the invocation, after all that the process wrote until now."""
+        self.drain()
+        self._flush()
+        if self._tail is not None:
+            self._tail.add(line.encode())
+        if line:
+            self._log.warning(Log.FUNCTION_LOG, request_id=self._request_id, line=line)
+
     async def pump(self) -> None:
         """Read for as long as the process lives; returns when nobody can write any more."""
         while not self._exhausted:

@@ -1,12 +1,16 @@
 """One runtime process: the invocations it runs, one at a time, and how each of them ends."""
 
 import asyncio
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import partial
 
 import anyio
 import structlog
 
-from poller.core.log_tail import LogTail
+from poller.core.log_tail import LogTail, Usage
 from poller.core.outcomes import FunctionError, LostReply, Outcome
 from poller.functions import failures
 from poller.functions.asked import Asked
@@ -14,6 +18,7 @@ from poller.functions.child import Child
 from poller.functions.definition import LATEST, FunctionDefinition
 from poller.functions.output import Output
 from poller.functions.runtime_api import Event, RuntimeApi
+from poller.functions.starts import StartFailure
 from poller.telemetry import Log
 
 # Between its answer and its next question a runtime runs nothing of the function's own.
@@ -32,6 +37,8 @@ class RuntimeProcess:
         self._killed = False
         self._closing = False
         self._returncode = 0
+        self._init_s: float | None = None
+        """What the start took, until the invocation that it was made for is over."""
         self._ended = anyio.Event()
         self._released = anyio.Event()
         with ExitStack() as on_failure:
@@ -58,30 +65,43 @@ class RuntimeProcess:
         """Whether it can be given another invocation."""
         return not self._killed and not self._ended.is_set()
 
-    async def ready(self, *, request_id: str = "", tail: LogTail | None = None) -> FunctionError | None:
-        """Wait until it asks for its first event; where it never does, kill it and say why."""
+    async def ready(self, *, request_id: str = "", tail: LogTail | None = None) -> StartFailure | None:
+        """Wait until it asks for its first event; where it never does, kill it and return why."""
         asked = False
+        limit_s = self._function.start_timeout_s
+        begun = time.monotonic()
         self._output.begin(request_id, tail)
         try:
-            with anyio.move_on_after(self._function.start_timeout_s) as wait:
+            with anyio.move_on_after(limit_s) as wait:
                 asked = await self._api.asked()
+            self._init_s = time.monotonic() - begun if request_id else None
+            if asked:
+                return None
+            self._kill()
+            await self._until(self._ended)
+            failure = self._start_failure(timed_out=wait.cancelled_caught)
+            self._say(failure(request_id), request_id)
+            return failure
         finally:
-            self._output.end()
             if not asked:
                 self._kill()
-        if asked:
-            return None
-        await self._until(self._ended)
-        if wait.cancelled_caught:
-            return failures.timed_out(request_id, timeout_s=self._function.start_timeout_s)
-        return self._api.init_error or self._exit_error(request_id)
+            self._output.end()
+
+    def _start_failure(self, *, timed_out: bool) -> StartFailure:
+        if timed_out:
+            return partial(failures.timed_out, timeout_s=self._function.start_timeout_s)
+        error = self._api.init_error
+        if error is None:
+            return partial(failures.exited, returncode=self._returncode)
+        return lambda _: error
 
     async def invoke(self, asked: Asked) -> Outcome | None:
         """Run one invocation; None where the process ended before it was given the event.
 
         Whatever ends the wait for the answer ends the process too: half-done work is never reused.
         """
-        if not await self._asked():
+        if not self._api.asks:
+            self._kill()
             return None
         timeout_s = self._function.timeout_s
         event = Event(
@@ -90,17 +110,56 @@ class RuntimeProcess:
             timeout_s=timeout_s,
             function_arn=asked.function_arn,
             client_context=asked.client_context,
+            trace_id=asked.trace_id,
         )
         answer = None
+        begun = time.monotonic()
         self._output.begin(asked.request_id, asked.tail)
         try:
             with anyio.move_on_after(timeout_s):
                 answer = await self._api.exchange(event)
-            return answer or await self._unanswered(asked.request_id)
+            duration_s = time.monotonic() - begun
+            outcome: Outcome = answer or await self._unanswered(asked.request_id)
+            if answer is None:
+                self._say(outcome, asked.request_id)
+            if asked.tail is not None:
+                asked.tail.usage = self._usage(duration_s)
+            return outcome
         finally:
             if answer is None:
                 self._kill()
             self._output.end()
+            self._init_s = None
+
+    def when_free(self, done: Callable[[], None]) -> None:
+        """Have `done` called, once, when nothing of the last invocation runs any more.
+
+        That is when the process asks for its next event, or has ended with all that it started.
+        """
+        if self._ended.is_set():
+            done()
+            return
+        loop = asyncio.get_running_loop()
+        timer: asyncio.TimerHandle | None = None
+
+        def overdue() -> None:
+            nonlocal timer
+            if self._killed:
+                self._log.error(Log.FUNCTION_PROCESS_STUCK)
+                free()
+                return
+            self._kill()
+            timer = loop.call_later(REAP_LIMIT_S, overdue)
+
+        def free() -> None:
+            nonlocal timer
+            if timer is not None:
+                timer.cancel()
+                timer = None
+                done()
+
+        timer = loop.call_later(REAP_LIMIT_S if self._killed else ASK_LIMIT_S, overdue)
+        self._api.when_asked(free)
 
     def stop(self) -> None:
         """Kill it; what it was running is lost."""
@@ -111,14 +170,6 @@ class RuntimeProcess:
         """Wait until nothing of it is left."""
         await self._until(self._released)
 
-    async def _asked(self) -> bool:
-        asked = False
-        with anyio.move_on_after(ASK_LIMIT_S):
-            asked = await self._api.asked()
-        if not asked:
-            self._kill()
-        return asked
-
     async def _unanswered(self, request_id: str) -> Outcome:
         if not self._ended.is_set():
             self._kill()
@@ -126,10 +177,21 @@ class RuntimeProcess:
             return failures.timed_out(request_id, timeout_s=self._function.timeout_s)
         if self._closing:
             return LostReply(reason="the function host was closed during the invocation")
-        return self._exit_error(request_id)
-
-    def _exit_error(self, request_id: str) -> FunctionError:
         return failures.exited(request_id, returncode=self._returncode)
+
+    def _say(self, outcome: Outcome, request_id: str) -> None:
+        """Add to its log how the invocation, or the start for it, was ended."""
+        if isinstance(outcome, FunctionError):
+            for line in failures.words(outcome, request_id=request_id, at=datetime.now(UTC)):
+                self._output.say(line)
+
+    def _usage(self, duration_s: float) -> Usage:
+        return Usage(
+            duration_s=duration_s,
+            init_s=self._init_s,
+            memory_mb=self._function.memory_mb,
+            peak_memory_mb=self._child.peak_memory_mb,
+        )
 
     def _kill(self) -> None:
         self._killed = True

@@ -4,9 +4,10 @@ Each process has a server and a port of its own, which tells the callers apart. 
 `next -> response | error -> next ...`, or `init/error` in place of the first `next`.
 """
 
-import secrets
+import asyncio
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import anyio
@@ -14,6 +15,7 @@ import orjson
 from aiohttp import web
 
 from poller.core.outcomes import FunctionError, Succeeded
+from poller.core.traces import invocation_trace
 from poller.functions import failures
 
 NEXT = "/2018-06-01/runtime/invocation/next"
@@ -37,6 +39,8 @@ class Event:
     """As whoever invokes the function calls it."""
     client_context: str = ""
     """JSON, ASCII alone; empty where there is none."""
+    trace_id: str = ""
+    """X-Ray's trace header; empty for a trace of its own."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,6 +62,9 @@ class RuntimeApi:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._runner: web.ServerRunner | None = None
         self._asked = anyio.Event()
+        self._when_asked: Callable[[], None] | None = None
+        self._connection: asyncio.BaseTransport | None = None
+        """On which the process has asked last."""
         self._handed = anyio.Event()
         self._current: _Exchange | None = None
         self._ended = False
@@ -77,13 +84,27 @@ class RuntimeApi:
         await self._runner.setup()
         await web.SockSite(self._runner, self._listener).start()
 
+    @property
+    def asks(self) -> bool:
+        """Whether the process waits for an event now."""
+        # A process that was killed is gone from the other end of its connection before its tree has ended.
+        there = self._connection is not None and not self._connection.is_closing()
+        return self._asked.is_set() and there and not self._ended and self.init_error is None
+
     async def asked(self) -> bool:
         """Wait until the process asks for an event; False once it never will."""
         await self._asked.wait()
         return not self._ended and self.init_error is None
 
+    def when_asked(self, done: Callable[[], None]) -> None:
+        """Have `done` called, once, as soon as the process asks for an event or never will."""
+        if self._asked.is_set():
+            done()
+        else:
+            self._when_asked = done
+
     async def exchange(self, event: Event) -> Answer | None:
-        """Hand over an event, having waited for `asked`; None where the process ended without an answer."""
+        """Hand over an event to a process that asks; None where it ended without an answer."""
         current = self._current = _Exchange(event=event)
         self._asked = anyio.Event()
         self._handed.set()
@@ -93,7 +114,7 @@ class RuntimeApi:
     def end(self) -> None:
         """The process is gone: nobody waits for it any longer."""
         self._ended = True
-        self._asked.set()
+        self._set_asked()
         self._handed.set()
         if self._current is not None:
             self._current.over.set()
@@ -114,7 +135,7 @@ class RuntimeApi:
         # `raw_path` and not `path`: parsing a URL is a large part of the cost of a small request.
         path = request.raw_path
         if request.method == "GET":
-            return await self._next() if path == NEXT else _refusal(404, "NotFound", "no such path")
+            return await self._next(request) if path == NEXT else _refusal(404, "NotFound", "no such path")
         body = await _bounded_body(request)
         error_type = request.headers.get("Lambda-Runtime-Function-Error-Type")
         if path == INIT_ERROR:
@@ -124,15 +145,22 @@ class RuntimeApi:
             return _refusal(404, "NotFound", "no such path")
         return self._answered(request_id, verb, body, error_type)
 
-    async def _next(self) -> web.Response:
+    async def _next(self, request: web.BaseRequest) -> web.Response:
         if self._asked.is_set() or self._running():
             return _refusal(403, "InvalidStateTransition", "an event is already asked for or being handled")
+        self._connection = request.transport
         self._handed = anyio.Event()
-        self._asked.set()
+        self._set_asked()
         await self._handed.wait()
         if self._ended or self._current is None:
             return _refusal(500, "ContainerError", "the host has closed")
         return self._event(self._current.event)
+
+    def _set_asked(self) -> None:
+        self._asked.set()
+        done, self._when_asked = self._when_asked, None
+        if done is not None:
+            done()
 
     def _running(self) -> bool:
         return self._current is not None and self._current.answer is None
@@ -144,7 +172,7 @@ class RuntimeApi:
             "Lambda-Runtime-Aws-Request-Id": event.request_id,
             "Lambda-Runtime-Deadline-Ms": str(int((time.time() + event.timeout_s) * 1000)),
             "Lambda-Runtime-Invoked-Function-Arn": event.function_arn,
-            "Lambda-Runtime-Trace-Id": _trace_id(),
+            "Lambda-Runtime-Trace-Id": event.trace_id or invocation_trace("", now=time.time()),
         }
         if event.client_context:
             headers["Lambda-Runtime-Client-Context"] = event.client_context
@@ -152,7 +180,7 @@ class RuntimeApi:
 
     def _init_failed(self, body: bytes, error_type: str | None) -> web.Response:
         self.init_error = failures.posted(body, header_type=error_type)
-        self._asked.set()
+        self._set_asked()
         return _accepted()
 
     def _answered(
@@ -204,9 +232,3 @@ def _too_large() -> web.Response:
 def _refusal(status: int, error_type: str, message: str) -> web.Response:
     body = orjson.dumps({"errorType": error_type, "errorMessage": message})
     return web.Response(status=status, body=body, headers={"Content-Type": JSON})
-
-
-def _trace_id() -> str:
-    """A fresh X-Ray trace that nobody samples."""
-    identity = secrets.token_hex(20)
-    return f"Root=1-{int(time.time()):08x}-{identity[:24]};Parent={identity[24:]};Sampled=0"

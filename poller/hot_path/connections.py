@@ -37,6 +37,10 @@ _KEEPALIVE_S = 60
 _LENGTHS = frozenset((b"content-length", b"transfer-encoding"))
 
 
+class AnswerTooLarge(HTTPClientError):  # type: ignore[misc]  # botocore has no types
+    """An answer has more bytes than whoever asked takes in; the rest of it is not read."""
+
+
 class Answer(Struct, frozen=True):
     """A whole answer."""
 
@@ -147,7 +151,7 @@ class Connection(asyncio.Protocol):
         self._body.append(chunk)
         self._size += len(chunk)
         if self._size > self._limit_bytes:
-            self._give_up(HTTPClientError(error=f"an answer of more than {self._limit_bytes} bytes"))
+            self._give_up(AnswerTooLarge(error=f"the answer has more than {self._limit_bytes} bytes"))
 
     def on_message_complete(self) -> None:
         """The end of the answer."""

@@ -13,9 +13,8 @@ from mappings.function_options import LATEST
 from mappings.functions import LambdaFunction
 from mappings.resolution import Asked, Resolved, resolve
 from poller.aws import Aws
-from poller.core.async_events import QueuedEvent
 from poller.core.log_tail import LogTail
-from poller.errors import StateUnavailable
+from poller.errors import StateError
 from poller.events.queue import QueueFull
 from poller.interfaces import Invocation
 from poller.invoking.answers import accepted, answer_of, queue_full
@@ -31,11 +30,10 @@ class InvokeOperation:
 
     directory: FunctionDirectory
     invoker: Invoker
-    accept: Callable[[QueuedEvent], Awaitable[None]]
-    """Makes an event durable. Raises QueueFull and StateUnavailable."""
+    accept: Callable[[Resolved, bytes, str], Awaitable[None]]
+    """Makes an event durable: of a function, its payload and request id. Raises QueueFull and StateError."""
     aws: Aws
     drain: Drain
-    wall: Callable[[], float]
 
     async def __call__(self, call: Call, caller: Caller) -> Answer:
         """Answer a call."""
@@ -53,7 +51,7 @@ class InvokeOperation:
             case InvocationType.DRY_RUN:
                 return accepted(204, request_id)
             case InvocationType.EVENT:
-                await self._accept(queued(found, request.payload, request_id=request_id, now=self.wall()))
+                await self._accept(found, request.payload, request_id)
                 return accepted(202, request_id)
             case InvocationType.REQUEST_RESPONSE:
                 return await self._run(found, request, request_id)
@@ -74,23 +72,10 @@ class InvokeOperation:
         outcome = await self.invoker.run(found.function, invocation)
         return answer_of(outcome, request_id=request_id, tail=tail)
 
-    async def _accept(self, event: QueuedEvent) -> None:
+    async def _accept(self, found: Resolved, payload: bytes, request_id: str) -> None:
         try:
-            await self.accept(event)
+            await self.accept(found, payload, request_id)
         except QueueFull:
             raise queue_full() from None
-        except StateUnavailable as error:
+        except StateError as error:
             raise ServiceException(str(error)) from error
-
-
-def queued(found: Resolved, payload: bytes, *, request_id: str, now: float) -> QueuedEvent:
-    """Return the event that is accepted for a function. `now` is in epoch seconds."""
-    return QueuedEvent(
-        request_id=request_id,
-        function=found.function.name,
-        qualifier=found.qualifier,
-        function_arn=found.arn,
-        payload=payload,
-        accepted_at=now,
-        due_at=now,
-    )

@@ -15,16 +15,20 @@ from mappings.event_invoke import EventInvokeConfigStore
 from mappings.event_invoke_operations import EventInvokeOperations
 from mappings.functions import Function
 from mappings.handlers import event_invoke_handlers
-from mappings.resolution import DEFAULT_REGION, Asked, resolve
+from mappings.resolution import DEFAULT_REGION, Asked, Resolved, resolve
 from poller.aws import Aws
 from poller.core.async_events import QueuedEvent
+from poller.core.event_time import Age, Moment
 from poller.destinations.of_events import EventDestinations
-from poller.errors import DestinationGone, StateUnavailable
-from poller.events.queue import EventQueue
+from poller.errors import DestinationGone, StateRefused, StateUnavailable
+from poller.events.clock import EventClock
+from poller.events.queue import EventQueue, QueueFull
 from poller.fleet import Fleet
 from poller.functions.hosted import HostedFunctions
-from poller.invoking.api import InvokeOperation, queued
+from poller.invoking.api import InvokeOperation
 from poller.invoking.dispatcher import DispatcherParts, EventDispatcher
+from poller.invoking.event_meter import EventMeter
+from poller.invoking.event_settings import dead_letter_of
 from poller.invoking.invoker import Invoker
 from poller.invoking.targets import ListedTargets
 from poller.rules import Tempo
@@ -43,6 +47,9 @@ class InvokingParts:
     hosted: HostedFunctions
     aws: Aws
     events: EventQueue
+    meter: EventMeter
+    without_state: bool
+    """Whether events are accepted that end with the process."""
     fleet: Fleet
     """The workers that share the events."""
     configs: EventInvokeConfigStore
@@ -55,17 +62,20 @@ class Invoking:
 
     def __init__(self, parts: InvokingParts) -> None:
         self._parts = parts
+        self._clock = EventClock(parts.surroundings.clock, parts.events.time)
         self._targets = ListedTargets(parts.directory, parts.aws, parts.hosted)
         self._invoker = Invoker(self._targets)
         self._dispatcher = EventDispatcher(
             DispatcherParts(
                 queue=parts.events,
+                clock=self._clock,
                 configs=parts.configs,
                 directory=parts.directory,
                 invoker=self._invoker,
                 destinations=EventDestinations(
                     aws=parts.aws, is_listed=self._is_listed, accept=self._accept_for
                 ),
+                meter=parts.meter,
                 surroundings=parts.surroundings,
                 tempo=parts.tempo,
             )
@@ -82,7 +92,6 @@ class Invoking:
             accept=self._accept,
             aws=parts.aws,
             drain=parts.surroundings.drain,
-            wall=wall,
         )
         configs = EventInvokeOperations(parts.configs, parts.directory, wall=wall)
         return {"Invoke": invoke, **event_invoke_handlers(configs)}
@@ -116,17 +125,38 @@ class Invoking:
         fleet.wake(changed)
         while fleet.look_s is not None and not drain.requested:
             try:
-                inherited = await self._parts.events.inherit()
+                await self._clock.set()
+                now = self._clock.now()
+                inherited = await self._parts.events.inherit(self._serves, now=now.at, by_store=now.by_store)
             except StateUnavailable as error:
-                structlog.get_logger().warning(Log.STATE_UNAVAILABLE, reason=str(error))
+                self._parts.meter.state_unavailable(str(error))
             else:
                 if inherited:
                     structlog.get_logger().info(Log.EVENTS_INHERITED, events=inherited)
                     self._dispatcher.wake()
             await changed.wait(fleet.look_s)
 
-    async def _accept(self, event: QueuedEvent) -> None:
-        await self._parts.events.add(event)
+    def _serves(self, function: str) -> bool:
+        return function in self._parts.directory.listed
+
+    async def _accept(self, found: Resolved, payload: bytes, request_id: str) -> None:
+        """Make an event durable. Raises QueueFull, StateUnavailable and StateRefused."""
+        parts = self._parts
+        if not parts.events.durable and not parts.without_state:
+            raise StateRefused(
+                "Asynchronous invocations need a state that keeps them: start the poller with --state "
+                "sqlite:///PATH or dynamodb://TABLE (or with --profile test, where they may be lost)."
+            )
+        if not parts.events.durable and parts.surroundings.drain.requested:
+            raise StateUnavailable("The poller is ending: nothing is begun any more.")
+        await self._clock.set()
+        event = accepted_event(found, payload, request_id=request_id, now=self._clock.now())
+        try:
+            await parts.events.add(event)
+        except QueueFull as full:
+            parts.meter.refused(event.function, full)
+            raise
+        parts.meter.received(event.function)
         self._dispatcher.wake()
 
     def _is_listed(self, name: FunctionName) -> bool:
@@ -138,8 +168,22 @@ class Invoking:
         found = resolve(asked, self._parts.directory.listed)
         if found is None:
             raise DestinationGone(f"{arn}: no mapping file lists it any more")
-        now = self._parts.surroundings.clock.wall()
-        await self._accept(queued(found, payload, request_id=str(uuid.uuid4()), now=now))
+        await self._accept(found, payload, str(uuid.uuid4()))
+
+
+def accepted_event(found: Resolved, payload: bytes, *, request_id: str, now: Moment) -> QueuedEvent:
+    """Return the event that is accepted for a function."""
+    return QueuedEvent(
+        request_id=request_id,
+        function=found.function.name,
+        qualifier=found.qualifier,
+        function_arn=found.arn,
+        payload=payload,
+        accepted_at=now.wall,
+        due_at=now.at,
+        age=Age(until=now),
+        dead_letter=dead_letter_of(found.function),
+    )
 
 
 def is_invocation(method: str, target: str) -> bool:

@@ -1,5 +1,6 @@
 """DynamoDB Streams: shards, iterators, and the event Lambda makes of a record."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +12,12 @@ from poller.aws import Aws, server_time, source_errors
 from poller.calls import Call
 from poller.core.payload import decode_json, encode_json
 from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
+from poller.errors import SourceUnavailable
 from poller.interfaces import Unsettled
 from poller.sources.turns import in_turns
-from poller.sources.wire import TableRecord, decode_opened, decode_table_page, read
+from poller.sources.wire import TableRecord, decode_opened, decode_table_page, given, is_given, read
+
+MINUTE_S = 60
 
 
 class DynamoDbSource:
@@ -32,8 +36,8 @@ class DynamoDbSource:
         while True:
             with source_errors(self._stream.name):
                 answer = await client.describe_stream(StreamArn=self._stream.arn, **start)
-            description = answer["StreamDescription"]
-            shards += [_shard(entry) for entry in description["Shards"]]
+            description = answer.get("StreamDescription", {})
+            shards += [_shard(entry) for entry in description.get("Shards", ())]
             last = description.get("LastEvaluatedShardId")
             if not last:
                 return Topology(
@@ -53,11 +57,12 @@ class DynamoDbSource:
         with source_errors(f"{self._stream.name}/{shard.id}"):
             if self._calls is None:
                 self._calls = await self._make_calls(request)
-            answer = read(decode_opened, await self._calls.get_shard_iterator(request))
+            answer = read(decode_opened, (await self._calls.get_shard_iterator(request)).body)
+        if answer.ShardIterator is None:
+            place = f"{self._stream.name}/{shard.id}"
+            raise SourceUnavailable(f"GetShardIterator on {place}: the answer has no ShardIterator")
         not_before = after.timestamp if after.kind is PositionKind.AT_TIMESTAMP else None
-        return DynamoDbReader(
-            self._stream, shard.id, self._calls.get_records, answer.ShardIterator, not_before
-        )
+        return DynamoDbReader(self._stream, shard.id, self._calls, answer.ShardIterator, not_before)
 
     async def _make_calls(self, request: Mapping[str, Any]) -> "_Calls":
         service, region = "dynamodbstreams", self._stream.region
@@ -65,6 +70,7 @@ class DynamoDbSource:
         return _Calls(
             get_shard_iterator=await self._aws.call(service, region, "GetShardIterator", request),
             get_records=await self._aws.call(service, region, "GetRecords", page),
+            by_aws=await self._aws.serves(service, region),
         )
 
 
@@ -74,20 +80,22 @@ class _Calls:
 
     get_shard_iterator: Call
     get_records: Call
+    by_aws: bool
+    """Whether AWS answers, and no server that stands in for it."""
 
 
 class DynamoDbReader:
     """An open shard."""
 
     def __init__(
-        self, stream: EventSource, shard: str, get_records: Call, iterator: str, not_before: float | None
+        self, stream: EventSource, shard: str, calls: _Calls, iterator: str, not_before: float | None
     ) -> None:
         self._stream = stream
         self._shard = shard
-        self._get_records = get_records
+        self._calls = calls
         self._iterator: str | None = iterator
         self._not_before = not_before
-        self._events = DynamoDbEvents(stream)
+        self._events = DynamoDbEvents(stream, by_aws=calls.by_aws)
 
     async def receive(self, limit: int, wait_s: float) -> Page:  # noqa: ARG002  # answers at once
         """Read the next page."""
@@ -95,15 +103,19 @@ class DynamoDbReader:
             return Page(end_of_shard=True)
         request = {"ShardIterator": self._iterator, "Limit": limit}
         with source_errors(f"{self._stream.name}/{self._shard}"):
-            answer = read(decode_table_page, await self._get_records(request))
+            reply = await self._calls.get_records(request)
+            answer = read(decode_table_page, reply.body)
         self._iterator = answer.NextShardIterator
+        found = answer.Records or []
         pinned = self._not_before is not None
-        wanted = [record for record in answer.Records if self._wanted(record)] if pinned else answer.Records
+        wanted = [record for record in found if self._wanted(record)] if pinned else found
+        unknown_at = time.time() if reply.served_at is None else reply.served_at
         return Page(
-            records=await in_turns(wanted, self._events.records),
+            records=await in_turns(wanted, lambda some: self._events.records(some, unknown_at)),
             # A page of records that were passed over is no sign of the tip.
-            behind=bool(answer.Records) and not wanted,
+            behind=bool(found) and not wanted,
             end_of_shard=self._iterator is None,
+            served_at=reply.served_at,
         )
 
     async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:  # noqa: ARG002
@@ -111,57 +123,72 @@ class DynamoDbReader:
         return Unsettled()
 
     def _wanted(self, record: TableRecord) -> bool:
-        if self._not_before is None:
+        created = record.dynamodb.ApproximateCreationDateTime
+        if self._not_before is None or created is None:
             return True
         # Creation times are rounded down, to the second by AWS and to the minute by DynamoDB Local: a record
         # in the second or minute of the pin may have come after it.
-        created = int(record.dynamodb.ApproximateCreationDateTime)
-        unit = 60 if created % 60 == 0 else 1
-        return created >= self._not_before // unit * unit
+        unit = MINUTE_S if self._events.in_minutes(created) else 1
+        return int(created) >= self._not_before // unit * unit
 
 
 class DynamoDbEvents:
     """Makes entries of `Records` from records of one stream, keys in AWS's order (semantics 4.10 to 4.13)."""
 
-    def __init__(self, stream: EventSource) -> None:
+    def __init__(self, stream: EventSource, *, by_aws: bool) -> None:
+        """Make it.
+
+        Args:
+            stream: The stream.
+            by_aws: Whether AWS serves it, whose creation times are whole seconds.
+        """
+        self._by_aws = by_aws
         version = {"eventVersion": "1.1", "eventSource": "aws:dynamodb"}
-        self._version = b"," + encode_json(version)[1:-1] + b',"awsRegion":'
+        self._version = encode_json(version)[1:-1] + b',"awsRegion":'
         self._region = encode_json(stream.region)
         self._origin = b',"eventSourceARN":' + encode_json(stream.arn) + b"}"
 
-    def records(self, found: Sequence[TableRecord]) -> list[Record]:
-        """Changes in order; their keys and images are passed on as they are."""
+    def in_minutes(self, created: float) -> bool:
+        """Whether a creation time may have been rounded down to the minute, as DynamoDB Local does."""
+        return not self._by_aws and created % MINUTE_S == 0
+
+    def records(self, found: Sequence[TableRecord], unknown_at: float) -> list[Record]:
+        """Changes in order; their keys and images are passed on as they are.
+
+        Args:
+            found: As they were read.
+            unknown_at: Epoch seconds; the creation of a change that does not say when that was.
+        """
         version, region, origin = self._version, self._region, self._origin
         made: list[Record] = []
-        created_at, time = -1.0, b""
+        told_at: float | None = -1.0
+        created_at, creation = unknown_at, b""
         for record in found:
             change = record.dynamodb
             number = change.SequenceNumber
-            if change.ApproximateCreationDateTime != created_at:  # whole seconds: many changes share one
-                created_at = change.ApproximateCreationDateTime
-                time = repr(created_at).encode()
+            if change.ApproximateCreationDateTime != told_at:  # whole seconds: many changes share one
+                told_at = change.ApproximateCreationDateTime
+                created_at = unknown_at if told_at is None else self._latest_creation(told_at)
+                creation = b"" if told_at is None else b'"ApproximateCreationDateTime":%a,' % told_at
+            keys = given(change.Keys)
             event = b"".join(
                 (
-                    b'{"eventID":',
-                    record.event_id,
-                    b',"eventName":',
-                    record.event_name,
+                    b"{",
+                    _member(b'"eventID":', record.event_id),
+                    _member(b'"eventName":', record.event_name),
                     version,
-                    record.aws_region or region,
-                    b',"dynamodb":{"ApproximateCreationDateTime":',
-                    time,
-                    b',"Keys":',
-                    change.Keys,
-                    b',"NewImage":' if change.NewImage else b"",
-                    change.NewImage,
-                    b',"OldImage":' if change.OldImage else b"",
-                    change.OldImage,
-                    b',"SequenceNumber":"',
+                    given(record.aws_region) or region,
+                    b',"dynamodb":{',
+                    creation,
+                    _member(b'"Keys":', change.Keys),
+                    _member(b'"NewImage":', change.NewImage),
+                    _member(b'"OldImage":', change.OldImage),
+                    b'"SequenceNumber":"',
                     number.encode(),
-                    b'","SizeBytes":' if change.SizeBytes else b'"',
-                    change.SizeBytes,
-                    b',"StreamViewType":' if change.StreamViewType else b"",
-                    change.StreamViewType,
+                    b'"' if change.SizeBytes is None else b'","SizeBytes":%d' % change.SizeBytes,
+                    b',"StreamViewType":' + bytes(change.StreamViewType)
+                    if is_given(change.StreamViewType)
+                    else b"",
                     b"}",
                     _identity(record.user_identity) if record.user_identity else b"",
                     origin,
@@ -172,12 +199,21 @@ class DynamoDbEvents:
                     item_identifier=number,
                     event=event,
                     arrived_at=created_at,
-                    order_key=str(change.Keys, "utf-8"),
+                    order_key=keys.decode() if keys else None,
                     position=number,
                     receipt=number,
                 )
             )
         return made
+
+    def _latest_creation(self, told_at: float) -> float:
+        """The latest time at which a change was made: no change is taken to be older than it is."""
+        return told_at + MINUTE_S if self.in_minutes(told_at) else told_at
+
+
+def _member(name: bytes, value: Raw) -> bytes:
+    """A member and a comma; nothing where it is absent or null."""
+    return name + bytes(value) + b"," if is_given(value) else b""
 
 
 def _identity(given: Raw) -> bytes:
@@ -194,7 +230,7 @@ def _shard(entry: Mapping[str, Any]) -> Shard:
     return Shard(
         id=entry["ShardId"],
         parents=(parent,) if parent else (),
-        closed="EndingSequenceNumber" in entry["SequenceNumberRange"],
+        closed="EndingSequenceNumber" in entry.get("SequenceNumberRange", {}),
     )
 
 

@@ -1,6 +1,7 @@
 """Kinesis data streams with shared throughput: shards, iterators, and the event Lambda makes of a record."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +12,16 @@ from poller.aws import NO_ACCOUNT, Aws, server_time, source_errors
 from poller.calls import Call
 from poller.core.payload import encode_json
 from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
-from poller.errors import PositionExpired
+from poller.errors import PositionExpired, PositionUnknown, SourceUnavailable
 from poller.interfaces import Unsettled
+from poller.sources.horizon import Horizon, Standing
 from poller.sources.turns import in_turns
 from poller.sources.wire import KinesisRecord, decode_kinesis_page, decode_opened, is_given, read, text_of
 
+NOTHING_LEFT = "the checkpoint is not in the shard, which holds no record: what came after it was trimmed"
+# Empty pages in a row, each far from the tip, after which the horizon is looked at again.
+EMPTY_PAGES = 25
+_ARRIVAL = b',"approximateArrivalTimestamp":'
 _FRACTIONS = [repr(milliseconds / 1000)[1:].encode() for milliseconds in range(1000)]
 
 
@@ -39,10 +45,10 @@ class KinesisSource:
         with source_errors(self._stream.name):
             summary = await client.describe_stream_summary(**self._which)
             page = await client.list_shards(**self._which)
-            shards += [_shard(entry) for entry in page["Shards"]]
+            shards += [_shard(entry) for entry in page.get("Shards", ())]
             while token := page.get("NextToken"):
                 page = await client.list_shards(NextToken=token)
-                shards += [_shard(entry) for entry in page["Shards"]]
+                shards += [_shard(entry) for entry in page.get("Shards", ())]
         created = summary["StreamDescriptionSummary"]["StreamCreationTimestamp"]
         return Topology(
             incarnation=str(int(created.timestamp() * 1000)),
@@ -53,27 +59,47 @@ class KinesisSource:
     async def open(self, shard: Shard, after: Position) -> "KinesisReader":
         """Get an iterator at a position.
 
-        Kinesis gives one at the horizon where the position was trimmed, and does not say so.
+        Where the position was trimmed Kinesis gives one at the horizon, and does not say so: the horizon is
+        looked at here, and by the reader until it is known whether the position holds.
         """
-        reader = await self._reader(shard, after)
-        if after.sequence_number is not None:
-            horizon = await self._reader(shard, Position.trim_horizon())
-            oldest = (await horizon.receive(1, 0.0)).records
-            if oldest and int(oldest[0].receipt) > int(after.sequence_number):
-                raise PositionExpired(
-                    f"{self._stream.name}/{shard.id}: the oldest record comes after the checkpoint; "
-                    "records between them may have been trimmed"
-                )
+        if after.sequence_number is None:
+            return self._reader(shard, await self._iterator(shard, after))
+        refusal: PositionUnknown | None = None
+        iterator = ""
+        try:
+            iterator = await self._iterator(shard, after)
+        except PositionUnknown as error:
+            refusal = error
+        reader = self._reader(shard, iterator, self._look_from_horizon, refusal)
+        await reader.check(after.sequence_number)
         return reader
 
-    async def _reader(self, shard: Shard, after: Position) -> "KinesisReader":
+    async def _look_from_horizon(self, shard: Shard, after: str) -> Horizon:
+        iterator = await self._iterator(shard, Position.trim_horizon())
+        reader = self._reader(shard, iterator)
+        return Horizon(reader, after, place=f"{self._stream.name}/{shard.id}")
+
+    def _reader(
+        self,
+        shard: Shard,
+        iterator: str,
+        look: "LookFromHorizon | None" = None,
+        refusal: PositionUnknown | None = None,
+    ) -> "KinesisReader":
+        assert self._calls is not None
+        reading = self._calls.get_records
+        return KinesisReader(self._stream, shard, reading, iterator, self._routing, look, refusal)
+
+    async def _iterator(self, shard: Shard, after: Position) -> str:
         request = {**self._which, "ShardId": shard.id, **_iterator_request(after)}
-        with source_errors(f"{self._stream.name}/{shard.id}"):
+        place = f"{self._stream.name}/{shard.id}"
+        with source_errors(place):
             if self._calls is None:
                 self._calls = await self._make_calls(request)
-            answer = read(decode_opened, await self._calls.get_shard_iterator(request))
-        reading = self._calls.get_records
-        return KinesisReader(self._stream, shard.id, reading, answer.ShardIterator, self._routing)
+            answer = read(decode_opened, (await self._calls.get_shard_iterator(request)).body)
+        if answer.ShardIterator is None:
+            raise SourceUnavailable(f"GetShardIterator on {place}: the answer has no ShardIterator")
+        return answer.ShardIterator
 
     async def _make_calls(self, request: Mapping[str, Any]) -> "_Calls":
         region = self._stream.region
@@ -92,33 +118,96 @@ class _Calls:
     get_records: Call
 
 
+LookFromHorizon = Callable[[Shard, str], Awaitable[Horizon]]
+"""Begins to look, from the horizon of a shard, whether a sequence number still lies in it."""
+
+
 class KinesisReader:
     """An open shard."""
 
     def __init__(
-        self, stream: EventSource, shard: str, get_records: Call, iterator: str, routing: Mapping[str, str]
+        self,
+        stream: EventSource,
+        shard: Shard,
+        get_records: Call,
+        iterator: str,
+        routing: Mapping[str, str],
+        look: LookFromHorizon | None = None,
+        refusal: PositionUnknown | None = None,
     ) -> None:
-        self._stream = stream
+        """Make it.
+
+        Args:
+            stream: The stream.
+            shard: The shard.
+            get_records: The call.
+            iterator: Where to begin; nothing with a `refusal`.
+            routing: What each request names beside the iterator.
+            look: For a reader that begins after a sequence number.
+            refusal: What Kinesis said where it gave no iterator there.
+        """
         self._shard = shard
+        self._place = f"{stream.name}/{shard.id}"
         self._get_records = get_records
         self._iterator: str | None = iterator
         self._routing = routing
-        self._events = KinesisEvents(stream, shard)
+        self._look = look
+        self._refusal = refusal
+        self._horizon: Horizon | None = None
+        self._after = ""
+        self._empty_pages = 0
+        self._events = KinesisEvents(stream, shard.id)
+
+    async def check(self, after: str) -> None:
+        """Begin to look whether a sequence number still lies in the shard. Raises PositionExpired."""
+        self._after = after
+        self._empty_pages = 0
+        if self._look is not None:
+            self._horizon = await self._look(self._shard, after)
+            await self._follow_horizon()
 
     async def receive(self, limit: int, wait_s: float) -> Page:  # noqa: ARG002  # Kinesis answers at once
-        """Read the next page."""
+        """Read the next page; nothing of it until it is known where the shard's horizon is."""
+        if self._horizon is not None:
+            await self._follow_horizon()
+            return Page(behind=True)
         if self._iterator is None:
             return Page(end_of_shard=True)
         request = {"ShardIterator": self._iterator, "Limit": limit, **self._routing}
-        with source_errors(f"{self._stream.name}/{self._shard}"):
-            answer = read(decode_kinesis_page, await self._get_records(request))
+        with source_errors(self._place):
+            reply = await self._get_records(request)
+            answer = read(decode_kinesis_page, reply.body)
         self._iterator = answer.NextShardIterator
-        return Page(
-            records=await in_turns(answer.Records, self._events.records),
-            behind=bool(answer.MillisBehindLatest),
+        found, behind_ms = answer.Records or [], answer.MillisBehindLatest
+        unknown_at = time.time() if reply.served_at is None else reply.served_at
+        page = Page(
+            records=await in_turns(found, lambda some: self._events.records(some, unknown_at)),
+            behind=bool(behind_ms),
+            behind_s=None if behind_ms is None else behind_ms / 1000,
             end_of_shard=self._iterator is None,
-            source_bytes=_data_bytes(answer.Records),
+            source_bytes=_data_bytes(found),
+            served_at=reply.served_at,
         )
+        await self._doubt(page)
+        return page
+
+    async def _follow_horizon(self) -> None:
+        assert self._horizon is not None
+        standing = await self._horizon.look()
+        if standing is Standing.OPEN:
+            return
+        self._horizon = None
+        if self._refusal is not None:
+            empty = standing is Standing.EMPTY
+            raise PositionExpired(f"{self._place}: {NOTHING_LEFT}") if empty else self._refusal
+
+    async def _doubt(self, page: Page) -> None:
+        """An iterator of a place that was trimmed meanwhile may give empty pages for ever."""
+        if page.records:
+            self._after = page.records[-1].receipt
+        self._empty_pages = self._empty_pages + 1 if page.behind and not page.records else 0
+        if self._empty_pages == EMPTY_PAGES and self._after:
+            await self.check(self._after)
 
     async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:  # noqa: ARG002
         """A stream is told nothing: the checkpoint says what is done."""
@@ -146,27 +235,33 @@ class KinesisEvents:
         self._before_id = b"}," + encode_json(opening)[1:-2]
         self._behind_id = b'",' + encode_json(origin)[1:]
 
-    def records(self, found: Sequence[KinesisRecord]) -> list[Record]:
-        """Records in order; their keys and data are passed on as they are."""
+    def records(self, found: Sequence[KinesisRecord], unknown_at: float) -> list[Record]:
+        """Records in order; their keys and data are passed on as they are.
+
+        Args:
+            found: As they were read.
+            unknown_at: Epoch seconds; the arrival of a record that does not say when that was.
+        """
         before_id, behind_id = self._before_id, self._behind_id
         made: list[Record] = []
-        arrived_at, time = -1.0, b""
+        told_at: float | None = -1.0
+        arrived_at, arrival = unknown_at, b""
         for record in found:
             number, key = record.SequenceNumber, record.PartitionKey
             text = number.encode()
-            if record.ApproximateArrivalTimestamp != arrived_at:  # what was written together shares one
-                arrived_at = record.ApproximateArrivalTimestamp
-                time = _time_text(arrived_at)
+            if record.ApproximateArrivalTimestamp != told_at:  # what was written together shares one
+                told_at = record.ApproximateArrivalTimestamp
+                arrived_at = unknown_at if told_at is None else told_at
+                arrival = b"" if told_at is None else _ARRIVAL + _time_text(told_at)
             event = b"".join(
                 (
                     b'{"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":',
-                    key,
+                    key or b"null",
                     b',"sequenceNumber":"',
                     text,
                     b'","data":',
-                    record.Data,
-                    b',"approximateArrivalTimestamp":',
-                    time,
+                    record.Data if is_given(record.Data) else b'""',
+                    arrival,
                     _encryption(record.EncryptionType) if record.EncryptionType else b"",
                     before_id,
                     text,
@@ -193,12 +288,13 @@ def _time_text(at: float) -> bytes:
 
 
 def _encryption(kind: Raw) -> bytes:
-    return b',"encryptionType":' + bytes(kind) if is_given(kind) else b""
+    """Return the member; an unencrypted record has none, though emulators write NONE."""
+    return b',"encryptionType":' + bytes(kind) if is_given(kind) and bytes(kind) != b'"NONE"' else b""
 
 
 def _data_bytes(records: Sequence[KinesisRecord]) -> int:
     """Size of their data before it became base64, all but the padding."""
-    return sum([len(record.Data) - 2 for record in records]) * 3 // 4
+    return sum([max(len(record.Data) - 2, 0) for record in records]) * 3 // 4
 
 
 def _shard(entry: Mapping[str, Any]) -> Shard:

@@ -1,18 +1,19 @@
 """Kinesis data streams through a registered consumer: records are pushed over SubscribeToShard."""
 
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from mappings.arns import EventSource
-from poller.aws import Aws, source_errors
+from poller.aws import Aws, server_time, source_errors
 from poller.calls import wire_form
 from poller.core.payload import encode_json
 from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
 from poller.interfaces import Unsettled
 from poller.sources.kinesis import KinesisEvents, KinesisSource
 from poller.sources.turns import in_turns
-from poller.sources.wire import decode_kinesis_records
+from poller.sources.wire import decode_kinesis_records, read
 
 # An event comes at least every five seconds, with or without records.
 READ_TIMEOUT_S = 30.0
@@ -53,6 +54,7 @@ class KinesisFanOutReader:
         self._kinesis_events = KinesisEvents(consumer, shard)
         self._events: AsyncIterator[Mapping[str, Any]] | None = None
         self._stream: Any = None
+        self._served_at: float | None = None
 
     async def subscribe(self) -> None:
         """Ask for the records after what was read last."""
@@ -62,6 +64,7 @@ class KinesisFanOutReader:
                 ShardId=self._shard,
                 StartingPosition=_starting_position(self._after),
             )
+        self._served_at = server_time(answer)
         self._stream = answer["EventStream"]
         self._events = aiter(self._stream)
 
@@ -75,12 +78,17 @@ class KinesisFanOutReader:
         continuation = event.get("ContinuationSequenceNumber")
         if continuation is not None:
             self._after = Position.after(continuation)
-        found = decode_kinesis_records(encode_json(wire_form(event["Records"])))
-        records = await in_turns(found, self._kinesis_events.records)
+        with source_errors(f"{self._consumer.name}/{self._shard}"):
+            found = read(decode_kinesis_records, encode_json(wire_form(event.get("Records", []))))
+        served_at, self._served_at = self._served_at, None  # of the subscription; its events say none
+        behind_ms = event.get("MillisBehindLatest")
+        unknown_at = time.time() if served_at is None else served_at
         return Page(
-            records=records,
-            behind=bool(event.get("MillisBehindLatest")),
+            records=await in_turns(found, lambda some: self._kinesis_events.records(some, unknown_at)),
+            behind=bool(behind_ms),
+            behind_s=None if behind_ms is None else behind_ms / 1000,
             end_of_shard=continuation is None,
+            served_at=served_at,
         )
 
     async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:  # noqa: ARG002

@@ -162,7 +162,7 @@ class MemoryStream:
         entry = self._shards.get(shard.id)
         if entry is None:
             raise SourceGone(f"shard {shard.id} does not exist")
-        return MemoryStreamReader(entry, _index(entry.records, after))
+        return MemoryStreamReader(entry, _index(entry.records, after), self._clock)
 
     def _add(self, shard: Shard) -> None:
         self._shards[shard.id] = _MemoryShard(shard=shard)
@@ -171,7 +171,8 @@ class MemoryStream:
 class MemoryStreamReader:
     """Reads a shard of a MemoryStream from an index on."""
 
-    def __init__(self, entry: _MemoryShard, index: int) -> None:
+    def __init__(self, entry: _MemoryShard, index: int, clock: Clock) -> None:
+        self._clock = clock
         self._entry = entry
         self._index = index
 
@@ -181,7 +182,12 @@ class MemoryStreamReader:
         records = self._entry.records[self._index : self._index + limit]
         self._index += len(records)
         at_tip = self._index == len(self._entry.records)
-        return Page(records=records, behind=not at_tip, end_of_shard=at_tip and self._entry.shard.closed)
+        return Page(
+            records=records,
+            behind=not at_tip,
+            end_of_shard=at_tip and self._entry.shard.closed,
+            served_at=self._clock.wall(),
+        )
 
     async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:  # noqa: ARG002
         """A stream is told nothing."""

@@ -18,8 +18,10 @@ from poller.sources.wire import (
     decode_attributes,
     decode_messages,
     decode_settled,
+    given,
+    is_given,
     read,
-    text_of,
+    required_text,
 )
 
 BATCH_ENTRIES = 10  # per ReceiveMessage, DeleteMessageBatch and ChangeMessageVisibilityBatch
@@ -146,10 +148,12 @@ class SqsReader:
         """Receive up to ten messages, waiting for the first up to `wait_s`."""
         source = self._source
         with source_errors(source.queue.name):
-            body = await self._calls.receive(source.receive_request(limit, wait_s))
-            answer = read(decode_messages, body)
-        held_until = source.clock.monotonic() + source.visibility_s
-        return Page(records=source.events.records(answer.Messages, held_until))
+            reply = await self._calls.receive(source.receive_request(limit, wait_s))
+            answer = read(decode_messages, reply.body)
+            held_until = source.clock.monotonic() + source.visibility_s
+            unknown_at = source.clock.wall() if reply.served_at is None else reply.served_at
+            records = source.events.records(answer.Messages or (), held_until, unknown_at)
+        return Page(records=records)
 
     async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:
         """Delete what is done; make what is released visible."""
@@ -158,9 +162,9 @@ class SqsReader:
         with source_errors(self._source.queue.name):
             for chunk in _chunks(done):
                 request = {"QueueUrl": self._source.url, "Entries": _entries(chunk)}
-                answer = read(decode_settled, await self._calls.delete(request))
+                answer = read(decode_settled, (await self._calls.delete(request)).body)
                 # A sender's fault (an expired receipt) stays one; the message comes again by itself.
-                for entry in answer.Failed:
+                for entry in answer.Failed or ():
                     (lost if entry.SenderFault else again).append(chunk[int(entry.Id)])
             for chunk in _chunks(release):
                 shown = [{**entry, "VisibilityTimeout": 0} for entry in _entries(chunk)]
@@ -185,37 +189,43 @@ class SqsEvents:
         self._origin = b"," + encode_json(origin)[1:]
         self._without_attributes = b"{}" + (b',"md5OfMessageAttributes":null' if null_md5 else b"")
 
-    def records(self, messages: Sequence[Message], held_until: float) -> list[Record]:
-        """Messages in order; what is not renamed is passed on as it is."""
+    def records(self, messages: Sequence[Message], held_until: float, unknown_at: float) -> list[Record]:
+        """Messages in order; what is not renamed is passed on as it is.
+
+        Args:
+            messages: As they were received.
+            held_until: Monotonic time at which they become visible to others.
+            unknown_at: Epoch seconds; when a message was sent that does not say so.
+        """
         made: list[Record] = []
         for message in messages:
-            attributes = message.Attributes or b"{}"
+            attributes = given(message.Attributes) or b"{}"
             known = decode_attributes(attributes)
+            sent_ms = known.SentTimestamp
+            body, digest = message.Body, message.MD5OfBody
             event = b"".join(
                 (
                     b'{"messageId":',
                     message.MessageId,
                     b',"receiptHandle":',
                     message.ReceiptHandle,
-                    b',"body":',
-                    message.Body,
+                    b',"body":' + bytes(body) if is_given(body) else b"",
                     b',"attributes":',
                     attributes,
                     b',"messageAttributes":',
                     self._renamed(message) if message.MessageAttributes else self._without_attributes,
-                    b',"md5OfBody":',
-                    message.MD5OfBody,
+                    b',"md5OfBody":' + bytes(digest) if is_given(digest) else b"",
                     self._origin,
                 )
             )
             made.append(
                 Record(
-                    item_identifier=text_of(message.MessageId),
+                    item_identifier=required_text(message.MessageId),
                     event=event,
-                    arrived_at=int(known.SentTimestamp) / 1000,
+                    arrived_at=unknown_at if sent_ms is None else float(sent_ms) / 1000,
                     order_key=known.MessageGroupId,
                     position=None,
-                    receipt=text_of(message.ReceiptHandle),
+                    receipt=required_text(message.ReceiptHandle),
                     held_until=held_until,
                 )
             )
@@ -231,12 +241,12 @@ class SqsEvents:
 
 
 def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:
-    given = "stringValue" if "StringValue" in value else "binaryValue"
+    text = value.get("StringValue")
     return {
-        given: value.get("StringValue", value.get("BinaryValue")),
+        **({"binaryValue": value.get("BinaryValue")} if text is None else {"stringValue": text}),
         "stringListValues": [],
         "binaryListValues": [],
-        "dataType": value["DataType"],
+        "dataType": value.get("DataType"),
     }
 
 

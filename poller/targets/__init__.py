@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import anyio
+
 from mappings.arns import Arn, FunctionName
 from mappings.function_options import LATEST
 from mappings.functions import Function, HandlerFunction, LambdaFunction, UrlFunction, version_of
 from mappings.resolution import DEFAULT_REGION, NO_ACCOUNT, PARTITION
 from poller.aws import Aws
-from poller.functions.hosted import HostedFunctions
+from poller.functions.hosted import HostedFunctions, host_of
 from poller.interfaces import Target
 from poller.targets.handler import HandlerTarget
 from poller.targets.http import HttpTarget
@@ -29,7 +31,7 @@ async def open_target(
         hosted: The handlers of this process.
 
     Raises:
-        StartError: A handler cannot be imported.
+        StartError: There is no such handler.
     """
     asked = FunctionName.parse(arn)
     version = version_of(function, asked.qualifier) or LATEST
@@ -57,11 +59,14 @@ async def open_target(
 
 async def check_functions(functions: Iterable[Function], environment: Mapping[str, str]) -> None:
     """Import every handler and let go of it again. Raises StartError for the first that cannot be."""
-    hosted = HostedFunctions(environment)
     for function in functions:
         if isinstance(function, HandlerFunction):
-            async with hosted.hosting(function, default_arn(function)):
-                pass
+            host = host_of(function, default_arn(function), environment)
+            try:
+                await host.start()
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await host.close()
 
 
 def default_arn(function: Function) -> str:

@@ -4,7 +4,7 @@ from poller.core.outcomes import Outcome
 from poller.functions.asked import Asked
 from poller.functions.definition import LATEST
 from poller.functions.host import FunctionHost
-from poller.functions.slots import CALLER_PATIENCE_S, DELIVERY_PATIENCE_S, Line
+from poller.functions.slots import Line
 from poller.interfaces import Invocation
 
 
@@ -37,9 +37,8 @@ class HandlerTarget:
             client_context=invocation.client_context,
             tail=invocation.tail,
         )
-        if invocation.by_caller:
-            return await self._host.run(asked, line=Line.CALLERS, patience_s=CALLER_PATIENCE_S)
-        return await self._host.run(asked, line=Line.DELIVERIES, patience_s=DELIVERY_PATIENCE_S)
+        line = Line.of(invocation)
+        return await self._host.run(asked, line=line, patience_s=line.patience_s)
 
     async def close(self) -> None:
         """The host belongs to whoever started it."""

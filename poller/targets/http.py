@@ -7,7 +7,7 @@ from msgspec import structs
 
 from mappings.function_options import LATEST
 from poller.core.outcomes import FunctionError, LostReply, Outcome, Succeeded, Throttled, Unreachable
-from poller.functions.slots import CALLER_PATIENCE_S, DELIVERY_PATIENCE_S, Line, Slots
+from poller.functions.slots import Line, Slots
 from poller.interfaces import Invocation
 
 CONNECT_TIMEOUT_S = 5.0
@@ -59,9 +59,8 @@ class HttpTarget:
         if self._slots is None:
             outcome = await self._post(invocation)
         else:
-            line = Line.CALLERS if invocation.by_caller else Line.DELIVERIES
-            patience_s = CALLER_PATIENCE_S if invocation.by_caller else DELIVERY_PATIENCE_S
-            if not await self._slots.take(line, patience_s):
+            line = Line.of(invocation)
+            if not await self._slots.take(line, line.patience_s):
                 return Throttled(reserved=True)
             try:
                 outcome = await self._post(invocation)

@@ -21,8 +21,8 @@ SYSTEM = (
     ),
 )
 # Builds the tree in a mount namespace of its own, and runs the command in it with no rights at all. All of it
-# is bound where it is: the interpreter must be found, also below a home that nobody else may enter. The writable
-# folders come first: this checkout may be below /tmp, and a later mount of /tmp would hide it.
+# is bound where it is: the interpreter must be found, also below a home that nobody else may enter. Folders
+# to write to come first: this checkout may be below /tmp, and a later mount of /tmp would hide it.
 SCRIPT = """
 set -eu
 root=$1; uid=$2; read_only=$3; writable=$4; shift 4

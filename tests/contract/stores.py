@@ -49,7 +49,7 @@ async def _state(table: Table) -> State:
     return State(
         leases=leases,
         mappings=DynamoDbMappingStore(table, members.mappings_changed),
-        events=lambda fleet: SharedEventQueue(DynamoDbEvents(table), fleet),
+        events=lambda fleet, listed: SharedEventQueue(DynamoDbEvents(table), fleet, None, listed),
         event_invoke_configs=DynamoDbEventInvokeConfigStore(table),
         members=members,
     )

@@ -323,9 +323,9 @@ CODES: dict[type[DestinationError], str] = {
     "sqs:KmsInvalidKeyUsage sqs:KMS.NotFoundException sns:AuthorizationError sns:KMSAccessDenied "
     "s3:AccessDenied s3:InvalidAccessKeyId s3:ExpiredToken",
     DestinationUnsuitable: "sqs:InvalidMessageContents sqs:InvalidParameterValue sqs:UnsupportedOperation "
-    "sns:InvalidParameter s3:EntityTooLarge s3:InvalidRequest",
+    "sns:InvalidParameter s3:EntityTooLarge s3:InvalidRequest s3:NeverHeardOf sqs:MissingParameter",
     DestinationUnavailable: "sqs:KmsThrottled sqs:RequestThrottled sqs:InternalError sns:KMSThrottling "
-    "sns:Throttling sns:InternalError s3:SlowDown s3:InternalError s3:NeverHeardOf",
+    "sns:Throttling sns:InternalError s3:SlowDown s3:InternalError s3:RequestTimeout",
 }
 
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from mappings.arns import FunctionName
 from poller.aws import Aws
 from poller.core.async_events import Condition, Ending, QueuedEvent, Response
+from poller.core.event_time import Age, Moment
 from poller.core.invocation_records import dead_letter, invocation_record
 from poller.destinations.of_events import EventDestinations
 from poller.errors import (
@@ -39,6 +40,7 @@ def event(condition: Condition = Condition.RETRIES_EXHAUSTED, payload: bytes = b
         payload=payload,
         accepted_at=1_704_067_200.0,
         due_at=1_704_067_200.0,
+        age=Age(until=Moment(at=1_704_067_200.0, clock="wall/1")),
         delivered=3,
         failed=3,
         response=Response(

@@ -1,20 +1,24 @@
 """What every queue of asynchronous events promises."""
 
+import json
+import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from poller.aws import Aws
-from poller.core.async_events import Condition, Ending, QueuedEvent, Response, Role
+from poller.core.async_events import Condition, Ending, Notice, QueuedEvent, Response, Role
+from poller.core.event_time import Age, Moment
 from poller.errors import EventLost
 from poller.events.dynamodb import DynamoDbEvents
 from poller.events.memory import MemoryEventQueue
-from poller.events.queue import EventQueue, QueueFull, QueueLimits
+from poller.events.queue import EventQueue, QueueFull, QueueLimits, Serves
 from poller.events.shared import SharedEventQueue
 from poller.events.sqlite import SqliteEventQueue
+from poller.events.use import Listed
 from poller.fleet import Alone
 from poller.state import open_file
 from tests.contract.stores import fleet_table
@@ -35,6 +39,7 @@ def event(
         payload=payload,
         accepted_at=NOW,
         due_at=due_at,
+        age=Age(until=Moment(at=NOW, clock="wall/1")),
     )
 
 
@@ -43,20 +48,22 @@ def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Opening:
     """How a queue of each kind is opened."""
 
     @asynccontextmanager
-    async def memory(limits: QueueLimits | None = None) -> AsyncIterator[EventQueue]:
-        yield MemoryEventQueue(limits)
+    async def memory(limits: QueueLimits | None = None, listed: Listed = tuple) -> AsyncIterator[EventQueue]:
+        yield MemoryEventQueue(limits, listed)
 
     @asynccontextmanager
-    async def sqlite(limits: QueueLimits | None = None) -> AsyncIterator[EventQueue]:
+    async def sqlite(limits: QueueLimits | None = None, listed: Listed = tuple) -> AsyncIterator[EventQueue]:
         file = await open_file(tmp_path / "state.db")
-        yield SqliteEventQueue(file, limits)
+        yield SqliteEventQueue(file, limits, listed)
         await file.close()
 
     @asynccontextmanager
-    async def dynamodb(limits: QueueLimits | None = None) -> AsyncIterator[EventQueue]:
+    async def dynamodb(
+        limits: QueueLimits | None = None, listed: Listed = tuple
+    ) -> AsyncIterator[EventQueue]:
         request.getfixturevalue("dynamodb")
         async with Aws() as aws:
-            yield SharedEventQueue(DynamoDbEvents(await fleet_table(aws)), Alone("w1"), limits)
+            yield SharedEventQueue(DynamoDbEvents(await fleet_table(aws)), Alone("w1"), limits, listed)
 
     return {"memory": memory, "sqlite": sqlite, "dynamodb": dynamodb}[request.param]
 
@@ -64,6 +71,16 @@ def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Opening:
 def any_number(_: str) -> int:
     """Room for all."""
     return 1000
+
+
+def everything(_: str) -> bool:
+    """A worker that lists every function."""
+    return True
+
+
+async def inherit(queue: EventQueue, serves: Serves = everything, *, now: float = NOW) -> int:
+    """Have a queue take over what it may."""
+    return await queue.inherit(serves, now=now, by_store=True)
 
 
 async def taken(queue: EventQueue, now: float = NOW) -> list[str]:
@@ -122,14 +139,16 @@ async def test_each_line_has_its_own_room(opening: Opening) -> None:
 
 
 async def test_an_event_that_has_ended_waits_in_another_line(opening: Opening) -> None:
-    """So that a destination out of order does not keep functions from being run."""
+    """One for each of its destinations: none that is out of order keeps functions from being run."""
+    good = Notice(role=Role.ON_SUCCESS, arn="arn:aws:sqs:eu-west-1:123456789012:good")
+    ended = replace(event(), ending=Ending(condition=Condition.SUCCESS, at=NOW, pending=(good,)))
     async with opening() as queue:
         await queue.add(event())
         await taken(queue)
-        await queue.put_back(replace(event(), ending=Ending(condition=Condition.SUCCESS, at=NOW)))
+        await queue.put_back(ended)
 
-        assert not await queue.take({"audit": 9, "audit ended": 0}.__getitem__, now=NOW)
-        assert await queue.take({"audit": 0, "audit ended": 9}.__getitem__, now=NOW)
+        assert not await queue.take({"audit": 9, ended.line: 0}.__getitem__, now=NOW)
+        assert await queue.take({"audit": 0, ended.line: 9}.__getitem__, now=NOW)
 
 
 async def test_how_far_an_event_is_comes_back_whole(opening: Opening) -> None:
@@ -142,14 +161,21 @@ async def test_how_far_an_event_is_comes_back_whole(opening: Opening) -> None:
         failed=3,
         refused=2,
         interrupted=1,
+        age=Age(certain_s=1.25, doubted_s=3.5, until=Moment(at=NOW + 1, clock="store/2")),
+        lives_s=60.0,
+        dead_letter="arn:aws:sqs:eu-west-1:123456789012:dead",
         response=Response(
             status_code=200, executed_version="3", function_error="Unhandled", payload=b"\xff{}"
         ),
         ending=Ending(
             condition=Condition.RETRIES_EXHAUSTED,
             at=NOW + 5,
-            pending=(Role.DEAD_LETTER, Role.ON_FAILURE),
+            pending=(
+                Notice(role=Role.DEAD_LETTER, arn="arn:aws:sqs:eu-west-1:123456789012:dead"),
+                Notice(role=Role.ON_FAILURE, arn="arn:aws:sns:eu-west-1:123456789012:bad"),
+            ),
             failures=2,
+            age_s=5.5,
         ),
     )
     async with opening() as queue:
@@ -176,9 +202,9 @@ async def test_a_queue_inherits_nothing_where_nobody_has_left(opening: Opening) 
     async with opening() as queue:
         await queue.add(event())
 
-        assert await queue.inherit() == 0
+        assert await inherit(queue) == 0
         assert await taken(queue) == ["id-1"]
-        assert await queue.inherit() == 0
+        assert await inherit(queue) == 0
         assert await taken(queue) == []
 
 
@@ -187,8 +213,9 @@ async def test_an_event_that_was_removed_is_gone(opening: Opening) -> None:
     async with opening() as queue:
         await queue.add(event())
         await taken(queue)
-        await queue.remove(event())
-        await queue.put_back(event())
+        assert await queue.remove(event())
+        assert not await queue.put_back(event())
+        assert not await queue.remove(event())
 
         assert await taken(queue) == []
 
@@ -208,7 +235,7 @@ async def test_a_full_queue_refuses_one_event_more(opening: Opening) -> None:
 
 async def test_a_queue_holds_so_many_bytes(opening: Opening) -> None:
     """Of payloads, however few events."""
-    async with opening(QueueLimits(payload_bytes=10)) as queue:
+    async with opening(QueueLimits(kept_bytes=10)) as queue:
         await queue.add(event(1, payload=b"123456"))
         with pytest.raises(QueueFull):
             await queue.add(event(2, payload=b"12345"))
@@ -232,3 +259,89 @@ async def test_accepted_events_survive_the_process(opening: Opening) -> None:
 
     assert sorted(each.request_id for each in found) == ["id-1", "id-2"]
     assert {each.request_id: each.running for each in found} == {"id-1": True, "id-2": False}
+
+
+async def test_an_answer_that_is_kept_counts(opening: Opening) -> None:
+    """Until its event is gone; what a new process finds counts too."""
+    async with opening(QueueLimits(kept_bytes=100)) as queue:
+        await queue.add(event(1))
+        await taken(queue)
+        answered = replace(event(1), response=Response(status_code=200, payload=b"x" * 90))
+        await queue.update(answered)
+        with pytest.raises(QueueFull) as full:
+            await queue.add(event(2, payload=b"123456789"))
+        assert (full.value.filled_by, full.value.events, full.value.kept_bytes) == ("audit", 1, 92)
+
+        await queue.put_back(replace(answered, response=Response(status_code=200, payload=None)))
+        await queue.add(event(2, payload=b"123456789"))
+
+
+async def test_a_function_that_holds_much_leaves_the_others_their_part(opening: Opening) -> None:
+    """Half of the limit is divided evenly; what is refused says who fills the queue."""
+    async with opening(QueueLimits(events=40), lambda: ("stuck", "audit")) as queue:
+        for number in range(30):
+            await queue.add(event(number, function="stuck"))
+        with pytest.raises(QueueFull) as full:
+            await queue.add(event(30, function="stuck"))
+        assert (full.value.filled_by, full.value.events) == ("stuck", 30)
+
+        for number in range(40, 50):
+            await queue.add(event(number, function="audit"))
+        with pytest.raises(QueueFull):
+            await queue.add(event(50, function="audit"))
+
+
+async def test_an_event_that_is_passed_on_is_taken_by_a_worker_that_can_run_it(opening: Opening) -> None:
+    """A queue of one process keeps it."""
+    async with opening() as queue:
+        await queue.add(event())
+        await taken(queue)
+        assert await queue.pass_on(event())
+        await inherit(queue)
+
+        assert await taken(queue) == ["id-1"]
+
+
+@pytest.mark.parametrize("opening", ["sqlite"], indirect=True)
+async def test_a_process_whose_clock_is_behind_waits_no_longer_for_an_event(opening: Opening) -> None:
+    """A retry in a minute comes a minute after the start at the latest, whatever the clock before said."""
+    ahead = NOW + 7 * 3600
+    age = Age(until=Moment(at=ahead, clock="wall/1"))
+    async with opening() as queue:
+        await queue.add(replace(event(), due_at=ahead + 60, age=age))
+
+    async with opening() as queue:
+        assert await taken(queue) == []
+        assert await taken(queue, NOW + 60) == ["id-1"]
+
+
+@pytest.mark.parametrize("opening", ["sqlite"], indirect=True)
+async def test_an_event_of_an_earlier_version_is_read(opening: Opening, tmp_path: Path) -> None:
+    """It has no age, and its end names roles without their destinations."""
+    async with opening():
+        pass
+    progress = {
+        "request_id": "id-1",
+        "function": "audit",
+        "qualifier": None,
+        "function_arn": event().function_arn,
+        "accepted_at": NOW - 100,
+        "running": False,
+        "delivered": 1,
+        "failed": 1,
+        "refused": 0,
+        "interrupted": 0,
+        "response": {"status_code": 200, "executed_version": "1", "function_error": None},
+        "ending": {"condition": "Success", "at": NOW, "pending": ["on_success"], "failures": 0},
+    }
+    with closing(sqlite3.connect(tmp_path / "state.db")) as db, db:
+        row = ("id-1", "audit ended", NOW, json.dumps(progress), b"{}", b"7")
+        db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    async with opening() as queue:
+        (found,) = await queue.take(any_number, now=NOW)
+
+    assert found.age == Age(until=Moment(at=NOW - 100, clock=""))
+    assert found.response == Response(status_code=200, executed_version="1", payload=b"7")
+    assert found.ending is not None
+    assert found.ending.pending == (Notice(role=Role.ON_SUCCESS, arn=""),)

@@ -16,7 +16,7 @@ from poller.events.dynamodb import OWNERS, DynamoDbEvents, events_of, parts_of
 from poller.events.queue import QueueFull, QueueLimits
 from poller.events.shared import SharedEventQueue
 from poller.fleet import Alone
-from tests.contract.test_event_queues import NOW, any_number, event, taken
+from tests.contract.test_event_queues import NOW, any_number, event, inherit, taken
 
 LARGE = 1024 * 1024
 """The quota of an event."""
@@ -99,8 +99,8 @@ class Peer(Alone):
     def may_act(self, owner: str) -> bool:
         return self.heard and super().may_act(owner)
 
-    def inherits(self, owner: str) -> bool:
-        return owner in self.gone
+    def succession(self, owner: str) -> int | None:
+        return 0 if owner in self.gone else None
 
 
 class Colleague:
@@ -116,7 +116,7 @@ class Colleague:
         self.fleet.gone = set(owners)
         while True:
             try:
-                return await self.queue.inherit()
+                return await inherit(self.queue)
             except StateUnavailable:
                 await anyio.lowlevel.checkpoint()
 
@@ -255,7 +255,7 @@ async def test_what_was_written_unheard_and_unseen_is_found_later(one: Colleague
     one.table.refused = set()
 
     assert await taken(one.queue) == ["id-1"]
-    await one.queue.inherit()
+    await inherit(one.queue)
     assert await taken(one.queue) == ["id-2"]
 
 
@@ -383,7 +383,7 @@ async def test_a_lost_answer_while_taking_over_loses_nothing(one: Colleague, two
     two.table.unheard = {"transact"}
     two.fleet.gone = {"w1"}
     with pytest.raises(StateUnavailable):
-        await two.queue.inherit()
+        await inherit(two.queue)
 
     assert await two.inherit("w1") == 0
     assert await taken(two.queue) == ["id-1"]
@@ -455,11 +455,11 @@ async def test_a_worker_that_was_taken_for_dead_takes_nothing_over(
     two.fleet.gone, three = {"w1"}, Colleague(table, "w3")
     await DynamoDbEvents(table).close("w2")
     with pytest.raises(StateUnavailable):
-        await two.queue.inherit()
+        await inherit(two.queue)
 
     assert await three.inherit("w2") == 1
     with pytest.raises(StateUnavailable):
-        await two.queue.inherit()
+        await inherit(two.queue)
     assert await three.inherit("w1") == 1
     assert sorted(await taken(three.queue)) == ["id-1", "id-2"]
 
@@ -507,7 +507,7 @@ async def test_an_event_that_could_not_be_read_before_the_name_changed_may_be_ta
     class Late(Troubled):
         async def get(self, partition: str, sort: str) -> Item | None:
             one.fleet.me = "w1 again"
-            await one.queue.inherit()
+            await inherit(one.queue)
             raise StoreUnavailable("too late")
 
     one.table.__class__ = Late

@@ -15,7 +15,7 @@ from poller.events.dynamodb import DynamoDbEvents
 from poller.events.shared import SharedEventQueue
 from poller.fleet import Alone
 from tests.contract.table_in_memory import MemoryTable
-from tests.contract.test_event_queues import NOW, event
+from tests.contract.test_event_queues import NOW, event, inherit
 
 WORKERS = 3
 STEPS = 25
@@ -53,8 +53,8 @@ class Peer(Alone):
         super().__init__(world.name())
         self._world = world
 
-    def inherits(self, owner: str) -> bool:
-        return owner in self._world.gone
+    def succession(self, owner: str) -> int | None:
+        return 0 if owner in self._world.gone else None
 
 
 class WorkerLife:
@@ -128,7 +128,7 @@ class WorkerLife:
 
     async def inherit(self) -> None:
         """As it does now and then."""
-        await self.queue.inherit()
+        await inherit(self.queue)
 
     async def replaced(self) -> None:
         """The fleet takes it for dead; it learns so later."""

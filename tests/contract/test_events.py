@@ -20,6 +20,7 @@ from poller.sources.kinesis import KinesisEvents
 from poller.sources.sqs import SqsEvents
 from poller.sources.wire import decode_kinesis_page, decode_messages, decode_table_page, read
 
+SERVED = 1_700_000_000.0
 QUEUE = EventSource.parse("arn:aws:sqs:eu-west-1:123456789012:orders")
 STREAM = EventSource.parse("arn:aws:kinesis:eu-west-1:123456789012:stream/clicks")
 TABLE = EventSource.parse(
@@ -34,15 +35,30 @@ TIMES = st.floats(min_value=1e9, max_value=2e9).map(lambda at: round(at, 3)) | s
 
 
 def _joined(required: dict[str, Any], optional: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries(required, optional=optional)
+    """Members that are there; and others that may be there, absent, or null."""
+    return st.fixed_dictionaries(
+        required, optional={name: st.none() | values for name, values in optional.items()}
+    )
+
+
+def _whole(numbers: st.SearchStrategy[int]) -> st.SearchStrategy[float]:
+    """Whole numbers, some of them written as floats."""
+    return numbers | numbers.map(float)
 
 
 MESSAGES = _joined(
-    {"MessageId": NAMES | TEXTS, "ReceiptHandle": TEXTS, "Body": TEXTS, "MD5OfBody": NAMES},
+    {"MessageId": NAMES | TEXTS, "ReceiptHandle": TEXTS},
     {
-        "Attributes": _joined(
-            {"SentTimestamp": st.integers(0, 2 * 10**12).map(str), "ApproximateReceiveCount": NUMBERS},
-            {"MessageGroupId": TEXTS, "SenderId": TEXTS, "AWSTraceHeader": TEXTS},
+        "Body": TEXTS,
+        "MD5OfBody": NAMES,
+        "Attributes": st.fixed_dictionaries(
+            {"ApproximateReceiveCount": NUMBERS},
+            optional={
+                "SentTimestamp": st.integers(0, 2 * 10**12).map(str),
+                "MessageGroupId": TEXTS,
+                "SenderId": TEXTS,
+                "AWSTraceHeader": TEXTS,
+            },
         ),
         "MD5OfMessageAttributes": NAMES,
         "MessageAttributes": st.dictionaries(
@@ -54,8 +70,13 @@ MESSAGES = _joined(
     },
 )
 RECORDS = _joined(
-    {"SequenceNumber": NUMBERS, "ApproximateArrivalTimestamp": TIMES, "Data": BLOBS, "PartitionKey": TEXTS},
-    {"EncryptionType": st.sampled_from(["NONE", "KMS"])},
+    {"SequenceNumber": NUMBERS},
+    {
+        "Data": BLOBS,
+        "ApproximateArrivalTimestamp": TIMES,
+        "PartitionKey": TEXTS,
+        "EncryptionType": st.sampled_from(["NONE", "KMS"]),
+    },
 )
 VALUES: st.SearchStrategy[dict[str, Any]] = st.recursive(
     st.fixed_dictionaries({"S": TEXTS})
@@ -72,16 +93,12 @@ VALUES: st.SearchStrategy[dict[str, Any]] = st.recursive(
 ITEMS = st.dictionaries(TEXTS, VALUES, max_size=3)
 CHANGES = _joined(
     {
-        "eventID": NAMES,
-        "eventName": st.sampled_from(["INSERT", "MODIFY", "REMOVE"]),
         "dynamodb": _joined(
+            {"SequenceNumber": NUMBERS},
             {
                 "Keys": st.dictionaries(TEXTS, VALUES, min_size=1, max_size=2),
                 "ApproximateCreationDateTime": TIMES,
-                "SequenceNumber": NUMBERS,
-            },
-            {
-                "SizeBytes": st.integers(0, 10**6),
+                "SizeBytes": _whole(st.integers(0, 10**6)),
                 "StreamViewType": st.just("NEW_AND_OLD_IMAGES"),
                 "NewImage": ITEMS,
                 "OldImage": ITEMS,
@@ -89,6 +106,8 @@ CHANGES = _joined(
         ),
     },
     {
+        "eventID": NAMES,
+        "eventName": st.sampled_from(["INSERT", "MODIFY", "REMOVE"]),
         "awsRegion": st.just("eu-central-1"),
         "eventSource": st.just("aws:dynamodb"),
         "eventVersion": st.just("1.1"),
@@ -133,12 +152,19 @@ def test_messages_of_sqs(messages: list[dict[str, Any]]) -> None:
     body = encode_json({"Messages": messages})
     events = SqsEvents(QUEUE, null_md5=False)
     ways = (body, _through_the_sdk("sqs", "ReceiveMessage", body))
-    made = [events.records(read(decode_messages, way).Messages, 1.0) for way in ways]
+    made = [events.records(read(decode_messages, way).Messages or (), 1.0, SERVED) for way in ways]
 
     _check(made, [_message_event(message) for message in messages])
     assert [r.receipt for r in made[0]] == [message["ReceiptHandle"] for message in messages]
-    groups = [message.get("Attributes", {}).get("MessageGroupId") for message in messages]
-    assert [r.order_key for r in made[0]] == groups
+    attributes = [message.get("Attributes") or {} for message in messages]
+    assert [r.order_key for r in made[0]] == [each.get("MessageGroupId") for each in attributes]
+    sent = [each.get("SentTimestamp", SERVED * 1000) for each in attributes]
+    assert [r.arrived_at for r in made[0]] == [float(at) / 1000 for at in sent]
+
+
+def _named(**members: object) -> dict[str, Any]:
+    """Members that are neither absent nor null."""
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def _message_event(message: dict[str, Any]) -> dict[str, Any]:
@@ -146,8 +172,8 @@ def _message_event(message: dict[str, Any]) -> dict[str, Any]:
     event = {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],
-        "body": message["Body"],
-        "attributes": message.get("Attributes", {}),
+        **_named(body=message.get("Body")),
+        "attributes": message.get("Attributes") or {},
         "messageAttributes": {
             name: {
                 **(
@@ -166,7 +192,7 @@ def _message_event(message: dict[str, Any]) -> dict[str, Any]:
         event["md5OfMessageAttributes"] = message.get("MD5OfMessageAttributes")
     return {
         **event,
-        "md5OfBody": message["MD5OfBody"],
+        **_named(md5OfBody=message.get("MD5OfBody")),
         "eventSource": "aws:sqs",
         "eventSourceARN": QUEUE.arn,
         "awsRegion": "eu-west-1",
@@ -180,22 +206,27 @@ def test_records_of_kinesis(records: list[dict[str, Any]]) -> None:
     body = encode_json({"Records": records})
     events = KinesisEvents(STREAM, "shard-0")
     ways = (body, _through_the_sdk("kinesis", "GetRecords", body))
-    made = [events.records(read(decode_kinesis_page, way).Records) for way in ways]
+    made = [events.records(read(decode_kinesis_page, way).Records or (), SERVED) for way in ways]
 
     _check(made, [_kinesis_event(record) for record in records])
-    assert [r.order_key for r in made[0]] == [record["PartitionKey"] for record in records]
+    assert [r.order_key for r in made[0]] == [record.get("PartitionKey") for record in records]
+    arrivals = [_named(**record).get("ApproximateArrivalTimestamp", SERVED) for record in records]
+    assert [r.arrived_at for r in made[0]] == arrivals
 
 
 def _kinesis_event(record: dict[str, Any]) -> dict[str, Any]:
-    encryption = {"encryptionType": record["EncryptionType"]} if "EncryptionType" in record else {}
+    encryption = record.get("EncryptionType")
+    arrived_at = record.get("ApproximateArrivalTimestamp")
     return {
         "kinesis": {
             "kinesisSchemaVersion": "1.0",
-            "partitionKey": record["PartitionKey"],
+            "partitionKey": record.get("PartitionKey"),
             "sequenceNumber": record["SequenceNumber"],
-            "data": record["Data"],
-            "approximateArrivalTimestamp": round(float(record["ApproximateArrivalTimestamp"]), 3),
-            **encryption,
+            "data": record.get("Data") or "",
+            **_named(
+                approximateArrivalTimestamp=None if arrived_at is None else round(float(arrived_at), 3),
+                encryptionType=None if encryption == "NONE" else encryption,
+            ),
         },
         "eventSource": "aws:kinesis",
         "eventVersion": "1.0",
@@ -212,28 +243,27 @@ def _kinesis_event(record: dict[str, Any]) -> dict[str, Any]:
 def test_records_of_a_tables_stream(changes: list[dict[str, Any]]) -> None:
     """Semantics 4.10 to 4.13."""
     body = encode_json({"Records": changes})
-    events = DynamoDbEvents(TABLE)
+    events = DynamoDbEvents(TABLE, by_aws=True)
     ways = (body, _through_the_sdk("dynamodbstreams", "GetRecords", body))
-    made = [events.records(read(decode_table_page, way).Records) for way in ways]
+    made = [events.records(read(decode_table_page, way).Records or (), SERVED) for way in ways]
 
     _check(made, [_change_event(change) for change in changes])
 
 
 def _change_event(record: dict[str, Any]) -> dict[str, Any]:
-    change = {
-        **record["dynamodb"],
-        "ApproximateCreationDateTime": float(record["dynamodb"]["ApproximateCreationDateTime"]),
-    }
+    change = _named(**record["dynamodb"])
+    for name, form in (("ApproximateCreationDateTime", float), ("SizeBytes", int)):
+        if name in change:
+            change[name] = form(change[name])
     order = ("ApproximateCreationDateTime", "Keys", "NewImage", "OldImage", "SequenceNumber", "SizeBytes")
     identity = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
     return {
-        "eventID": record["eventID"],
-        "eventName": record["eventName"],
+        **_named(eventID=record.get("eventID"), eventName=record.get("eventName")),
         "eventVersion": "1.1",
         "eventSource": "aws:dynamodb",
-        "awsRegion": record.get("awsRegion", "eu-west-1"),
+        "awsRegion": record.get("awsRegion") or "eu-west-1",
         "dynamodb": {name: change[name] for name in (*order, "StreamViewType") if name in change},
-        **({"userIdentity": identity} if "userIdentity" in record else {}),
+        **({"userIdentity": identity} if record.get("userIdentity") else {}),
         "eventSourceARN": TABLE.arn,
     }
 
@@ -242,6 +272,8 @@ def test_half_a_character_does_not_keep_a_page_from_being_read() -> None:
     """An emulator may pass one on: it becomes a question mark, the rest stays as it is."""
     body = b'{"Messages":[{"MessageId":"1","ReceiptHandle":"r","Body":"a\\ud800\\u00e9","MD5OfBody":"x"}]}'
 
-    (message,) = read(decode_messages, body).Messages
+    messages = read(decode_messages, body).Messages
 
+    assert messages is not None
+    (message,) = messages
     assert json.loads(bytes(message.Body)) == "a?é"

@@ -290,19 +290,22 @@ async def test_the_kinesis_reference_event_comes_out(stub: Stub, *, hot_path: bo
     }
 
 
-async def test_an_encrypted_kinesis_record_says_so(stub: Stub, *, hot_path: bool) -> None:
-    """Where the source says it (semantics 3.13.1)."""
+@pytest.mark.parametrize(("told", "shown"), [("KMS", "KMS"), ("NONE", None)])
+async def test_only_an_encrypted_kinesis_record_says_so(
+    stub: Stub, *, hot_path: bool, told: str, shown: str | None
+) -> None:
+    """AWS's events of an unencrypted stream have no such member (semantics 3.13.1)."""
     record = {
         "SequenceNumber": "1",
         "ApproximateArrivalTimestamp": ARRIVED,
         "Data": "",
         "PartitionKey": "1",
-        "EncryptionType": "KMS",
+        "EncryptionType": told,
     }
 
     event = await _kinesis_event(stub, record, hot_path=hot_path)
 
-    assert event["kinesis"]["encryptionType"] == "KMS"
+    assert event["kinesis"].get("encryptionType") == shown
 
 
 CHANGE: dict[str, Any] = {

@@ -42,12 +42,24 @@ def _message(body: str) -> Record:
 
 def _kinesis(data: bytes) -> Record:
     kinesis = {"partitionKey": "k1", "sequenceNumber": "7", "data": base64.b64encode(data).decode()}
-    return _record({"kinesis": kinesis, "eventName": "aws:kinesis:record"})
+    return _record(
+        {
+            "kinesis": kinesis,
+            "eventSource": "aws:kinesis",
+            "eventVersion": "1.0",
+            "eventID": "shard-0:7",
+            "eventName": "aws:kinesis:record",
+            "awsRegion": "r",
+            "eventSourceARN": "arn",
+        }
+    )
 
 
 CHANGE = {
     "eventName": "INSERT",
     "eventSource": "aws:dynamodb",
+    "eventSourceARN": "arn",
+    "awsRegion": "r",
     "userIdentity": {"type": "Service", "principalId": "dynamodb.amazonaws.com"},
     "dynamodb": {
         "ApproximateCreationDateTime": 1700000000.0,
@@ -79,12 +91,22 @@ def _passes(kind: SourceKind, pattern: dict[str, Any], tested: Record) -> bool:
         ("plain", {"attributes": {"SenderId": ["me"]}}, True),
         ('{"a": 1}', {"messageAttributes": {"kind": {"stringValue": ["order"]}}}, True),
         ('{"a": 1}', {"messageId": ["id-1"]}, True),
-        ('{"a": 1}', {"eventSource": ["aws:sqs"]}, False),
+        ('{"a": 1}', {"eventSource": ["aws:sqs"]}, True),
+        ('{"a": 1}', {"eventSource": ["aws:kinesis"]}, False),
+        ("plain", {"eventSourceARN": [{"suffix": "arn"}], "awsRegion": ["r"]}, True),
+        ("plain", {"eventName": [{"exists": False}]}, True),
+        ("plain", {"$or": [{"body": {"a": [1]}}, {"messageId": ["id-1"]}]}, True),
+        ("plain", {"$or": [{"body": {"a": [1]}}, {"messageId": ["id-2"]}]}, False),
+        ("plain", {"$or": [{"body": {"a": [{"exists": False}]}}, {"body": ["plain"]}]}, True),
+        ('{"a": 1}', {"$or": [{"body": [{"prefix": "{"}]}, {"body": {"a": [2]}}]}, False),
+        ('{"a": 12345678901234568}', {"body": {"a": [12345678901234567]}}, False),
+        ('{"a": 12345678901234567}', {"body": {"a": [12345678901234567]}}, True),
+        ("\ufeff{}", {"body": [{"suffix": "{}"}]}, True),
         ("\ud800 lone", {"body": [{"suffix": "lone"}]}, True),
     ],
 )
 def test_messages(body: str, pattern: dict[str, Any], expected: bool) -> None:  # noqa: FBT001  # a table
-    """Text is compared as text, JSON as JSON, never one as the other; metadata always."""
+    """Text is compared as text, JSON as JSON, never one as the other; metadata and origin always (2.7)."""
     assert _passes(SourceKind.SQS, pattern, _message(body)) is expected
 
 
@@ -95,13 +117,24 @@ def test_messages(body: str, pattern: dict[str, Any], expected: bool) -> None:  
         (b'{"a": 2}', {"data": {"a": [1]}}, False),
         (b"no json", {"data": {"a": [{"exists": False}]}}, False),
         (b"\xff\xfe", {"data": {"a": [{"exists": False}]}}, False),
+        ('{"a": 1}'.encode("utf-16"), {"data": {"a": [1]}}, False),
+        ('{"a": 1}'.encode("utf-16-le"), {"data": {"a": [1]}}, False),
+        ('{"a": 1}'.encode("utf-32"), {"data": {"a": [1]}}, False),
+        ('{"a": 1}'.encode("utf-8-sig"), {"data": {"a": [1]}}, False),
+        (b"no json", {"$or": [{"data": {"a": [1]}}, {"partitionKey": ["k1"]}]}, True),
+        (b"no json", {"$or": [{"data": {"a": [1]}}, {"partitionKey": ["k2"]}]}, False),
+        (b'{"a": 1e-400}', {"data": {"a": [0]}}, False),
+        (b"x", {"eventSource": ["aws:kinesis"], "eventName": ["aws:kinesis:record"]}, True),
+        (b"x", {"eventSourceARN": ["arn"], "awsRegion": ["r"], "eventID": [{"prefix": "shard"}]}, True),
+        (b"x", {"eventVersion": ["1.0"]}, True),
+        (b"x", {"eventSource": ["aws:sqs"]}, False),
         (b"no json", {"partitionKey": ["k1"]}, True),
         (b'{"a": 1}', {"partitionKey": ["k2"]}, False),
         (b'{"a": 1}', {"kinesis": {"data": {"a": [1]}}}, False),
     ],
 )
 def test_kinesis_records(data: bytes, pattern: dict[str, Any], expected: bool) -> None:  # noqa: FBT001
-    """`data` is decoded, its siblings stand at the top; there is no `kinesis.data`."""
+    """`data` is decoded as JSON in UTF-8, its siblings and the origin stand at the top (semantics 3.12)."""
     assert _passes(SourceKind.KINESIS, pattern, _kinesis(data)) is expected
 
 
@@ -110,6 +143,9 @@ def test_kinesis_records(data: bytes, pattern: dict[str, Any], expected: bool) -
     [
         ({"eventName": ["INSERT"]}, True),
         ({"eventName": ["REMOVE"]}, False),
+        ({"eventName": ["INSERT"], "eventSource": ["aws:dynamodb"]}, True),
+        ({"eventSourceARN": ["arn"], "awsRegion": ["r"]}, True),
+        ({"awsRegion": ["elsewhere"]}, False),
         ({"userIdentity": {"type": ["Service"], "principalId": ["dynamodb.amazonaws.com"]}}, True),
         ({"dynamodb": {"NewImage": {"s": {"S": ["x"]}}}}, True),
         ({"dynamodb": {"NewImage": {"s": ["x"]}}}, False),
@@ -121,7 +157,7 @@ def test_kinesis_records(data: bytes, pattern: dict[str, Any], expected: bool) -
     ],
 )
 def test_changes_of_a_table(pattern: dict[str, Any], expected: bool) -> None:  # noqa: FBT001
-    """Values are typed, numbers are texts, and only leaves exist."""
+    """Values are typed, numbers are texts, only leaves exist, and the origin is seen (semantics 4.16)."""
     assert _passes(SourceKind.DYNAMODB, pattern, _record(CHANGE)) is expected
 
 

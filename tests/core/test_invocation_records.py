@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from poller.core.async_events import Condition, Ending, QueuedEvent, Response
+from poller.core.event_time import Age, Moment
 from poller.core.invocation_records import ERROR_MESSAGE_BYTES, dead_letter, invocation_record
 
 ARN = "arn:aws:lambda:eu-west-1:000000000000:function:audit"
@@ -17,6 +18,7 @@ EVENT = QueuedEvent(
     payload='{ "id" : 1.0, "text":"é" }'.encode(),
     accepted_at=1_704_067_200.0,
     due_at=1_704_067_200.0,
+    age=Age(until=Moment(at=1_704_067_200.0, clock="wall/1")),
     delivered=3,
     failed=3,
     response=Response(

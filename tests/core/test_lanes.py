@@ -27,3 +27,11 @@ def test_the_lane_of_a_key_is_the_same_in_every_process() -> None:
     records = [replace(record(n), order_key=key) for n, key in enumerate(["a", "b", "c", "d"])]
 
     assert [numbers(lane) for lane in split(records, 3)] == [[0, 2, 3], [], [1]]
+
+
+def test_records_without_a_key_are_spread_over_all_lanes() -> None:
+    """Kinesis promises them no order: one that fails holds only its own lane."""
+    dealt = split([record(n) for n in range(400)], 4)
+
+    assert all(60 < len(lane) < 140 for lane in dealt)
+    assert [numbers(lane) for lane in split([record(n) for n in range(400)], 4)] == [*map(numbers, dealt)]

@@ -2,7 +2,14 @@
 
 import pytest
 
-from poller.core.lineage import Absences, KnownShard, covers_the_stream, plan
+from poller.core.lineage import (
+    LISTINGS_TO_BELIEVE,
+    RECREATED,
+    Absences,
+    KnownShard,
+    covers_the_stream,
+    plan,
+)
 from poller.core.records import Position, Shard, Topology
 
 HORIZON = Position.trim_horizon()
@@ -97,14 +104,46 @@ def test_a_shard_that_left_the_stream_before_its_end_has_vanished() -> None:
     assert list(found.readable) == ["a"]
 
 
-def test_a_recreated_stream_starts_over() -> None:
-    """Positions of the earlier stream mean nothing in the later one."""
+@pytest.mark.parametrize(
+    ("starting", "start"),
+    [
+        (Position.trim_horizon(), Position.trim_horizon()),
+        (Position.at_timestamp(12.5), Position.at_timestamp(12.5)),
+        (LATEST, Position.trim_horizon()),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_recreated_stream_starts_over(starting: Position, start: Position, *, closed: bool) -> None:
+    """Positions of the earlier stream mean nothing in it, and all it holds came after LATEST (faults 36)."""
     known = [_known("a", Position.after("900"), incarnation="zero")]
 
-    found = plan(_topology(Shard(id="a"), incarnation="one"), known, LATEST)
+    found = plan(_topology(Shard(id="a", closed=closed), incarnation="one"), known, starting)
 
     assert list(found.forget) == ["a"]
-    assert list(found.create) == [(Shard(id="a"), LATEST)]
+    assert list(found.create) == [(Shard(id="a", closed=closed), start)]
+
+
+def test_a_recreated_stream_is_known_for_one_once_its_leases_are_forgotten() -> None:
+    """The mark that was written before keeps LATEST from being taken for the tip, by whoever lists next."""
+    mark = _known(RECREATED, Position.shard_end(), incarnation="one")
+
+    found = plan(_topology(Shard(id="a"), incarnation="one"), [mark], LATEST)
+
+    assert list(found.create) == [(Shard(id="a"), Position.trim_horizon())]
+    assert list(found.readable) == ["a"]
+
+
+def test_the_mark_of_a_recreated_stream_leaves_like_a_shard_that_left() -> None:
+    """Once a few listings have lacked it."""
+    known = [_known(RECREATED, Position.shard_end()), _known("a", Position.after("5"))]
+    topology = _topology(Shard(id="a"))
+    absences = Absences()
+
+    gone = [absences.note(topology, known) for _ in range(LISTINGS_TO_BELIEVE)][-1]
+
+    assert list(plan(topology, known, LATEST, gone).settled) == [RECREATED]
+    assert not absences.unsure
 
 
 WHOLE = (0, 2**128 - 1)

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from poller.core.records import Page, Position, PositionKind, Record
-from poller.errors import IteratorExpired, PositionExpired, SourceGone, SourceThrottled, SourceUnavailable
+from poller.errors import (
+    IteratorExpired,
+    PositionExpired,
+    PositionUnknown,
+    SourceGone,
+    SourceThrottled,
+    SourceTooLarge,
+)
 from poller.interfaces import Clock, Unsettled
 from tests.fakes.faults import FaultKind
 from tests.fakes.history import History, Opened, Produced, Read, Recreated, ShardBorn, ShardClosed, Trimmed
@@ -26,6 +33,8 @@ class StreamLimits:
     iterator_life_s: float
     reads_per_s: int
     bytes_per_s: int
+    answer_records: int | None = None
+    """Most records of an answer that is small enough to be taken in; None where every answer is."""
     whole_seconds: bool = False
     """Arrival times are whole seconds, and there is no AT_TIMESTAMP (DynamoDB)."""
 
@@ -164,7 +173,7 @@ class FakeStream:
                 number = int(position.sequence_number or 0)
                 index = shard.index_after(number)
                 if not index or shard.stored[index - 1].number != number:
-                    raise SourceUnavailable(f"{number} did not come from this stream")
+                    raise PositionUnknown(f"{number} did not come from this stream")
                 if index < shard.trimmed:
                     raise PositionExpired(f"{number} was trimmed from {shard.id}")
                 return index
@@ -225,6 +234,8 @@ class FakeStreamReader:
             return Page(behind=True)
         limit = 1 if self._strike(FaultKind.SHORT_PAGE) else min(limit, stream.limits.page_records)
         found = self._slice(limit)
+        if len(found) > (stream.limits.answer_records or len(found)):
+            raise SourceTooLarge(f"{len(found)} records of {shard.id}")
         self._throttle(now, sum(len(stored.event) for stored in found))
         self._index += len(found)
         self._issued_at = now
@@ -238,13 +249,14 @@ class FakeStreamReader:
             records=[_record(stored) for stored in wanted],
             behind=bool(left) or (bool(found) and not wanted),
             end_of_shard=shard.closed and not left,
+            served_at=float(int(stream.clock.wall())),
         )
 
     def _check(self, now: float) -> None:
         """Whether the iterator can be used."""
         stream = self._stream
         if self._incarnation != stream.incarnation:
-            raise SourceUnavailable(f"the iterator did not come from this stream {stream.place}")
+            raise PositionUnknown(f"the iterator did not come from this stream {stream.place}")
         if self._shard.expired:
             raise SourceGone(f"{self._shard.id} does not exist")
         if now - self._issued_at > stream.limits.iterator_life_s or self._strike(FaultKind.ITERATOR_EXPIRED):

@@ -220,7 +220,7 @@ class Kcl:
         )
         self.state = f"sqlite:///{folder / 'state.db'}"
 
-    def put(self, shard: int, checkpoint: str, counter: int = 1) -> None:
+    def put(self, shard: int, checkpoint: str, counter: int = 1, owner: str = "worker-7") -> None:
         """Write a lease as KCL does."""
         self.client.put_item(
             TableName=self.table,
@@ -229,6 +229,7 @@ class Kcl:
                 "checkpoint": {"S": checkpoint},
                 "checkpointSubSequenceNumber": {"N": "0"},
                 "leaseCounter": {"N": str(counter)},
+                "leaseOwner": {"S": owner},
                 "ownerSwitchesSinceCheckpoint": {"N": "0"},
             },
         )
@@ -255,7 +256,7 @@ def test_a_kcl_application_is_taken_over(kcl: Kcl) -> None:
 
 def test_a_kcl_application_that_runs_is_not(kcl: Kcl, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both would deliver the same records."""
-    monkeypatch.setattr("poller.positions.KCL_RENEWS_S", 0.5)
+    monkeypatch.setattr("poller.positions.KCL_LOOK_S", 0.1)
     kcl.put(0, "5")
     over = threading.Event()
 
@@ -274,4 +275,5 @@ def test_a_kcl_application_that_runs_is_not(kcl: Kcl, monkeypatch: pytest.Monkey
         renewing.join()
 
     assert refused.exit_code == 2
-    assert "still renews its leases" in refused.output
+    assert "name as owners: worker-7; looking for up to 65 s" in refused.output
+    assert "still works on its leases (worker-7): end it first" in refused.output

@@ -1,15 +1,40 @@
 """Functions written into a directory of their own, and hosts that are closed whatever the test did."""
 
 import os
+import subprocess
+import sys
 import textwrap
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
+import orjson
 import pytest
 
 from poller.functions.definition import FunctionDefinition
 from poller.functions.host import FunctionHost
 from tests.functions.hosting import ARN, PATIENCE_S, Define, Start
+
+HOSTING_PROGRAM = """\
+import os, sys
+from pathlib import Path
+import anyio, structlog
+from poller.functions.definition import FunctionDefinition
+from poller.functions.host import FunctionHost
+
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+
+async def main():
+    arn = "arn:aws:lambda:eu-west-1:123456789012:function:audit"
+    function = FunctionDefinition(name="audit", handler="app:handler", arn=arn, root=Path(sys.argv[1]),
+                                  timeout_s=600, environment=dict(os.environ))
+    host = FunctionHost(function)
+    await host.start()
+    await host.invoke(sys.argv[2].encode(), request_id="request-1")
+    await host.close()
+
+anyio.run(main)
+"""
 
 
 @pytest.fixture
@@ -39,3 +64,20 @@ async def start(define: Define) -> AsyncIterator[Start]:
     yield begin
     for host in hosts:
         await host.close()
+
+
+@pytest.fixture
+def poller(tmp_path: Path) -> Iterator[Callable[[object], subprocess.Popen[bytes]]]:
+    """Run a program that hosts `app:handler` of the directory and invokes it once with an event."""
+    program = tmp_path / "program.py"
+    program.write_text(HOSTING_PROGRAM)
+    with ExitStack() as programs:
+
+        def run(event: object) -> subprocess.Popen[bytes]:
+            command = [sys.executable, str(program), str(tmp_path), orjson.dumps(event).decode()]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            programs.enter_context(process)
+            programs.callback(process.kill)
+            return process
+
+        yield run

@@ -95,7 +95,10 @@ async def test_a_tail_holds_the_last_words_of_a_process_that_was_killed(start: S
     outcome = await host.run(asked(tail=tail))
 
     assert isinstance(outcome, FunctionError)
-    assert tail.read() == b"working\n"
+    working, timed_out, empty = tail.read().decode().splitlines()
+    assert working == "working"
+    assert timed_out.endswith("Z request-1 Task timed out after 1.50 seconds")
+    assert empty == ""
 
 
 async def test_a_tail_says_why_a_process_could_not_start(start: Start) -> None:

@@ -1,6 +1,7 @@
 """What a handler prints, in the log."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
@@ -85,19 +86,27 @@ async def test_concurrent_invocations_do_not_mix_their_lines(start: Start, log: 
 
 
 async def test_the_last_words_of_a_killed_process_are_logged(start: Start, log: list[EventDict]) -> None:
-    """What led to a timeout can be read under its request id."""
+    """What led to a timeout can be read under its request id, and then that it was one, as Lambda says it."""
     host = await start(
         "import time\ndef handler(event, context):\n    print('working')\n    time.sleep(60)", timeout_s=1.5
     )
     await failure(host, request_id="request-1")
-    assert lines(log, "request-1") == ["working"]
+    working, timed_out = lines(log, "request-1")
+    assert working == "working"
+    moment, _, words = timed_out.partition(" ")
+    assert datetime.fromisoformat(moment).tzinfo is UTC
+    assert words == "request-1 Task timed out after 1.50 seconds"
 
 
 async def test_the_last_words_of_a_crashed_process_are_logged(start: Start, log: list[EventDict]) -> None:
     """A traceback of the interpreter itself is not lost, and the exit is told."""
     host = await start("import sys\ndef handler(event, context):\n    sys.exit('no more')")
     await failure(host, request_id="request-1")
-    assert lines(log, "request-1") == ["no more"]
+    assert lines(log, "request-1") == [
+        "no more",
+        "RequestId: request-1 Error: Runtime exited with error: exit status 1",
+        "Runtime.ExitError",
+    ]
     assert [entry["reason"] for entry in log if entry["event"] == "function_process_exited"] == [
         "exit status 1"
     ]

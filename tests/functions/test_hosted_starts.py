@@ -7,7 +7,8 @@ import orjson
 import pytest
 
 from poller.errors import StartError
-from poller.functions.host import START_BACKOFF, FunctionHost
+from poller.functions.host import FunctionHost
+from poller.functions.starts import START_BACKOFF
 from tests.functions.hosting import REQUEST_ID, Define, Start, failure, result
 
 CRASH = "import os\ndef handler(event, context): os._exit(1) if event else None\n"

@@ -5,10 +5,8 @@ from contextlib import asynccontextmanager
 
 import anyio
 
-from poller.functions.slots import CALLER_PATIENCE_S, DELIVERY_PATIENCE_S, Line, Slots
+from poller.functions.slots import Line, Slots
 from tests.loop.stage import in_virtual_time
-
-PATIENCE_S = {Line.CALLERS: CALLER_PATIENCE_S, Line.DELIVERIES: DELIVERY_PATIENCE_S}
 
 
 class Crowd:
@@ -23,7 +21,7 @@ class Crowd:
 
     async def invoke(self, name: str, line: Line, takes_s: float = 1.0) -> bool:
         """One invocation."""
-        if not await self.slots.take(line, PATIENCE_S[line]):
+        if not await self.slots.take(line, line.patience_s):
             self.refused.append(name)
             return False
         self.running += 1
@@ -85,7 +83,7 @@ def test_a_limit_of_zero_refuses_everybody_at_once() -> None:
 
     async def scenario() -> None:
         crowd = Crowd(Slots(0))
-        for line in Line:
+        for line in (Line.CALLERS, Line.EVENTS, Line.DELIVERIES, Line.of_mapping("m")):
             assert not await crowd.invoke(line.name, line)
         assert anyio.current_time() < 0.001
 
@@ -145,5 +143,61 @@ def test_who_gives_up_waiting_costs_no_slot() -> None:
                 group.cancel_scope.cancel()
         assert await slots.take(Line.CALLERS, 0)
         assert not await slots.take(Line.CALLERS, 0)
+
+    in_virtual_time(scenario)
+
+
+def test_mappings_callers_and_events_take_turns() -> None:
+    """Whatever the backlog of the others: of two mappings and events, each gets a third of the runs."""
+
+    async def scenario() -> None:
+        crowd = Crowd(Slots(1))
+
+        async def claim(name: str, line: Line) -> None:
+            while True:
+                await crowd.invoke(name, line, 0.5)
+
+        async with anyio.create_task_group() as group:
+            for _ in range(8):
+                group.start_soon(claim, "busy", Line.of_mapping("busy"))
+            group.start_soon(claim, "quiet", Line.of_mapping("quiet"))
+            group.start_soon(claim, "event", Line.EVENTS)
+            await anyio.sleep(60)
+            group.cancel_scope.cancel()
+        assert all(crowd.ran.count(name) >= 38 for name in ("busy", "quiet", "event"))
+        assert set(crowd.refused) <= {"busy"}
+
+    in_virtual_time(scenario)
+
+
+def test_a_caller_has_the_next_turn_however_many_lines_wait() -> None:
+    """A client that asks now and then waits for one run, not for one of each mapping."""
+
+    async def scenario() -> None:
+        crowd = Crowd(Slots(1))
+
+        async def deliver(mapping: str) -> None:
+            while True:
+                await crowd.invoke(mapping, Line.of_mapping(mapping), 0.5)
+
+        async with anyio.create_task_group() as group:
+            for number in range(9):
+                group.start_soon(deliver, f"m{number}")
+            for number in range(10):
+                await anyio.sleep(7.1)
+                assert await crowd.invoke(f"caller-{number}", Line.CALLERS, 0.1)
+            group.cancel_scope.cancel()
+
+    in_virtual_time(scenario)
+
+
+def test_events_wait_longer_than_a_batch_may() -> None:
+    """A refusal would postpone them for longer each time, until they are too old."""
+
+    async def scenario() -> None:
+        crowd = Crowd(Slots(1))
+        async with crowd.saturated(lanes=4, takes_s=60):
+            for number in range(5):
+                assert await crowd.invoke(f"event-{number}", Line.EVENTS, 1)
 
     in_virtual_time(scenario)

@@ -63,7 +63,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def _read(aws: Aws, service: str = "kinesis") -> bytes:
     call = await aws.call(service, "eu-west-1", "GetRecords", REQUEST)
-    return await call(REQUEST)
+    return (await call(REQUEST)).body
 
 
 @pytest.fixture(params=[True, False], ids=["hot path", "SDK"])

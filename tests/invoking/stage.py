@@ -1,6 +1,6 @@
 """Asynchronous events worked on by the real dispatcher, over stores and functions in memory."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,12 +13,15 @@ from mappings.functions import Function, HandlerFunction
 from mappings.stores.event_invoke_memory import MemoryEventInvokeConfigStore
 from poller.budget import ByteBudget
 from poller.core.async_events import QueuedEvent
+from poller.core.event_time import Age
 from poller.core.outcomes import FunctionError, Outcome, Succeeded
 from poller.destinations.memory import MemoryEventDestinations
+from poller.events.clock import EventClock
 from poller.events.memory import MemoryEventQueue
 from poller.events.queue import EventQueue
-from poller.interfaces import Invocation, Target
+from poller.interfaces import Clock, Invocation, Target
 from poller.invoking.dispatcher import DispatcherParts, EventDispatcher
+from poller.invoking.event_meter import EventMeter
 from poller.invoking.invoker import Invoker
 from poller.rules import Tempo
 from poller.surroundings import Surroundings
@@ -70,19 +73,32 @@ class Functions:
         return [invocation.request_id for _, invocation in self.seen]
 
 
+class KeptEventQueue(MemoryEventQueue):
+    """Stands for a queue in a file: it outlives the dispatchers of a test."""
+
+    durable = True
+
+    def left(self) -> Sequence[QueuedEvent]:
+        """Nothing is lost."""
+        return ()
+
+
 @dataclass
 class Events:
     """What outlives a dispatcher, and what a test looks at."""
 
     functions: Functions = field(default_factory=Functions)
-    queue: EventQueue = field(default_factory=MemoryEventQueue)
+    queue: EventQueue = field(default_factory=KeptEventQueue)
     configs: MemoryEventInvokeConfigStore = field(default_factory=MemoryEventInvokeConfigStore)
     destinations: MemoryEventDestinations = field(default_factory=MemoryEventDestinations)
     listed: Mapping[str, Function] = field(default_factory=lambda: {"audit": AUDIT})
     drain: Drain = field(default_factory=Drain)
+    time: Clock = CLOCK
 
     def __post_init__(self) -> None:
         self.directory = FunctionDirectory(self.listed)
+        self.clock = EventClock(self.time, self.queue.time)
+        self.meter = EventMeter(self.time.monotonic)
 
     async def configure(self, qualifier: str = "$LATEST", **settings: Any) -> None:
         """Set how events are invoked."""
@@ -93,6 +109,8 @@ class Events:
     async def accept(self, number: int = 1, *, qualifier: str | None = None, function: str = "audit") -> None:
         """Accept an event now."""
         arn = f"arn:aws:lambda:us-east-1:000000000000:function:{function}"
+        await self.clock.set()
+        now = self.clock.now()
         await self.queue.add(
             QueuedEvent(
                 request_id=f"id-{number}",
@@ -100,8 +118,10 @@ class Events:
                 qualifier=qualifier,
                 function_arn=arn if qualifier is None else f"{arn}:{qualifier}",
                 payload=b'{"number":%d}' % number,
-                accepted_at=CLOCK.wall(),
-                due_at=CLOCK.wall(),
+                accepted_at=now.wall,
+                due_at=now.at,
+                age=Age(until=now),
+                dead_letter=getattr(self.listed.get(function), "dead_letter", None),
             )
         )
 
@@ -111,12 +131,14 @@ class Events:
         dispatcher = EventDispatcher(
             DispatcherParts(
                 queue=self.queue,
+                clock=self.clock,
                 configs=self.configs,
                 directory=self.directory,
                 invoker=Invoker(self.functions),
                 destinations=self.destinations,
+                meter=self.meter,
                 surroundings=Surroundings(
-                    clock=CLOCK, chance=lambda: 0.0, drain=self.drain, budget=ByteBudget(1, self.drain)
+                    clock=self.time, chance=lambda: 0.0, drain=self.drain, budget=ByteBudget(1, self.drain)
                 ),
                 tempo=tempo or Tempo(),
             )

@@ -9,9 +9,8 @@ from mappings.functions import Function, UrlFunction
 from poller.core.async_events import Condition, QueuedEvent
 from poller.core.outcomes import LostReply, Outcome, Succeeded, Throttled, Unreachable
 from poller.errors import DestinationGone, DestinationUnavailable, StateUnavailable
-from poller.events.memory import MemoryEventQueue
 from poller.interfaces import Invocation
-from tests.invoking.stage import AUDIT, BAD, DEAD, FAILED, GOOD, Events, Functions
+from tests.invoking.stage import AUDIT, BAD, DEAD, FAILED, GOOD, Events, Functions, KeptEventQueue
 from tests.loop.stage import eventually, in_virtual_time
 
 BURIED = {"audit": replace(AUDIT, dead_letter=DEAD)}
@@ -126,18 +125,22 @@ def test_a_destination_out_of_order_holds_the_event(refusal: Exception) -> None:
     in_virtual_time(scenario)
 
 
-def test_a_destination_that_is_taken_back_holds_nothing() -> None:
-    """What was to be told there is told nowhere, and the event is gone."""
+def test_an_end_that_was_decided_goes_where_it_was_decided() -> None:
+    """Though its settings are deleted, and its function leaves the files with its dead-letter queue."""
 
     async def scenario() -> None:
-        events = Events()
-        await events.configure(on_success=GOOD)
-        events.destinations.refusals[GOOD] = DestinationGone("gone")
+        events = Events(functions=Functions(lambda _: FAILED), listed=BURIED)
+        await events.configure(on_failure=BAD, maximum_retry_attempts=0)
+        events.destinations.refusals |= {BAD: DestinationGone("gone"), DEAD: DestinationGone("gone")}
         async with events.dispatching():
             await events.accept()
             await anyio.sleep(10)
-            await events.configure()
+            await events.configs.remove("audit", "$LATEST")
+            events.directory.listed = {}
+            events.destinations.refusals.clear()
             await anyio.sleep(100)
+        assert [letter.request_id for letter in events.destinations.letters[DEAD]] == ["id-1"]
+        assert [record.request_id for record in events.destinations.records[BAD]] == ["id-1"]
         assert await events.empty()
 
     in_virtual_time(scenario)
@@ -202,7 +205,7 @@ def test_a_poller_that_dies_leaves_every_event_to_the_next() -> None:
     """Counts and ids go on; what was cut off is run again and is no failure."""
 
     async def scenario() -> None:
-        queue = MemoryEventQueue()
+        queue = KeptEventQueue()
         functions = Functions(lambda _: LostReply(reason="never seen"), takes_s=1000)
         events = Events(functions=functions, queue=queue)
         async with anyio.create_task_group() as group, events.dispatching():
@@ -223,7 +226,7 @@ def test_a_poller_that_dies_leaves_every_event_to_the_next() -> None:
     in_virtual_time(scenario)
 
 
-class Unwritable(MemoryEventQueue):
+class Unwritable(KeptEventQueue):
     """A queue whose disk is full while it is told so."""
 
     full = False
@@ -234,11 +237,11 @@ class Unwritable(MemoryEventQueue):
             raise StateUnavailable("disk full")
         await super().update(event)
 
-    async def remove(self, event: QueuedEvent) -> None:
+    async def remove(self, event: QueuedEvent) -> bool:
         """Remove, if that is possible."""
         if self.full:
             raise StateUnavailable("disk full")
-        await super().remove(event)
+        return await super().remove(event)
 
 
 def test_while_the_state_cannot_be_written_nothing_is_run_twice() -> None:
@@ -282,8 +285,8 @@ def test_while_the_state_cannot_be_written_nothing_is_begun() -> None:
     in_virtual_time(scenario)
 
 
-class TakenOver(MemoryEventQueue):
-    """A queue whose events another worker has, once so many updates were made."""
+class TakenOver(KeptEventQueue):
+    """A queue whose events another worker has, once so many writes were made."""
 
     def __init__(self, updates: int) -> None:
         super().__init__()
@@ -317,7 +320,7 @@ def test_an_event_that_is_lost_while_it_is_told_of_is_told_to_nobody_more() -> N
     """Whoever has it now tells the rest."""
 
     async def scenario() -> None:
-        events = Events(functions=Functions(lambda _: FAILED), listed=BURIED, queue=TakenOver(1))
+        events = Events(functions=Functions(lambda _: FAILED), listed=BURIED, queue=TakenOver(2))
         await events.configure(on_failure=BAD, maximum_retry_attempts=0)
         async with events.dispatching():
             await events.accept()

@@ -258,7 +258,7 @@ def test_what_a_worker_leaves_is_inherited_by_one() -> None:
             fleets = {c.name: SharedFleet(c.membership, CLOCK) for c in fleet.colleagues.values()}
 
             def heirs(owner: str) -> list[str]:
-                return [name for name, each in fleets.items() if each.inherits(owner)]
+                return [name for name, each in fleets.items() if each.succession(owner) == 0]
 
             await anyio.sleep(1)
             assert heirs("a0") == []

@@ -19,7 +19,7 @@ from mappings.functions import (
     [
         (
             {"handler": "app.audit:handler"},
-            HandlerFunction(name="f", handler="app.audit:handler", timeout=30, concurrency=1),
+            HandlerFunction(name="f", handler="app.audit:handler", timeout=30, concurrency=1, reserved=False),
         ),
         (
             {"handler": "audit:handler", "timeout": 1, "concurrency": 1000},

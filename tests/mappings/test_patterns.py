@@ -57,8 +57,17 @@ LEAVES: dict[str, tuple[Any, list[Any], list[Any]]] = {
     ),
     "caseless suffix of nothing": ([{"suffix": {"equals-ignore-case": ""}}], ["", "any"], [0]),
     "content_ignorecase": (
-        [{"equals-ignore-case": "Straße Ä"}], ["sTRAßE ä", "Straße Ä"], ["strasse ä", "straße", 1],
+        [{"equals-ignore-case": "Straße Ä"}], ["sTRAßE ä", "STRASSE Ä"], ["strasse ä", "straße", 1],
     ),
+    "a letter whose other case is two letters": (
+        [{"equals-ignore-case": "ﬁx"}], ["ﬁx", "FIX", "FIx"], ["fix", "fIX", "ﬁ", "FIXX"],
+    ),
+    "such a letter at the start": ([{"prefix": {"equals-ignore-case": "ß"}}], ["ß", "SSx"], ["ss", "xSS"]),
+    "such a letter at the end": (
+        [{"suffix": {"equals-ignore-case": "aﬁ"}}], ["zzaFI", "AFI", "aﬁ"], ["afi", "aFIx", "FI"],
+    ),
+    "such a letter negated": ([{"anything-but": {"equals-ignore-case": "ß"}}], ["s", "ss"], ["SS", "ß"]),
+    "a title letter is neither case": ([{"equals-ignore-case": "ǅ"}], ["ǆ", "Ǆ"], ["ǅ", "dž"]),
     "content_ignorecase_empty": ([{"equals-ignore-case": ""}], [""], ["x", None]),
     "content_exists": ([{"exists": True}], ["", 0, None, False, [None], ["x"]], [[], {}, {"x": 1}, ABSENT]),
     "content_exists_false": ([{"exists": False}], [ABSENT, [], {}, {"x": 1}], ["", 0, None, [None]]),
@@ -131,7 +140,25 @@ LEAVES: dict[str, tuple[Any, list[Any], list[Any]]] = {
         [{"cidr": "10.0.0.0/24"}], [], ["bad", "", 167772160, None, "1" * 99],
     ),
     "cidr counts from the block's start": ([{"cidr": "10.0.0.77/24"}], ["10.0.0.1"], ["10.0.1.77"]),
-    "cidr of one address": ([{"cidr": "10.0.0.1/32"}], ["10.0.0.1"], ["10.0.0.2"]),
+    "cidr of two addresses": ([{"cidr": "10.0.0.1/31"}], ["10.0.0.0", "10.0.0.1"], ["10.0.0.2"]),
+    "cidr reads leading zeros as decimal": (
+        [{"cidr": "010.0.0.1/24"}], ["10.0.0.7", "010.0.0.01"], ["8.0.0.1", "000000000010.0.0.1"],
+    ),
+    "cidr of everything": ([{"cidr": "0.0.0.0/0"}], ["0.0.0.0", "255.255.255.255"], ["256.0.0.0", "", 5]),
+    "cidr of mapped addresses": ([{"cidr": "10.0.0.0/8"}], ["::ffff:a00:1"], ["::ffff:b00:1"]),
+    "cidr compares the digits of the other version": (
+        [{"cidr": "2000::/3"}], ["2001:db8::1", "40.0.0.1"], ["64.0.0.1", "10.0.0.1"],
+    ),
+    "an address is compared by value": (
+        ["10.0.0.1"], ["10.0.0.1", "10.0.0.01", "010.0.0.1", "::ffff:a00:1"], ["10.0.0.2", "10.0.0.1 ", 1],
+    ),
+    "an address of version 6 is compared by value": (
+        ["2001:DB8::1"], ["2001:db8::1", "2001:db8:0:0:0:0:0:01"], ["2001:db8::2", "2001:db8::1::"],
+    ),
+    "an address and texts": (["::1", "x"], ["0:0:0:0:0:0:0:1", "x"], [":1", "y"]),
+    "what only looks like an address is a text": (["256.0.0.1", "f:e"], ["256.0.0.1"], ["256.0.0.01", "F:E"]),
+    "exactly compares an address as text": ([{"exactly": "10.0.0.1"}], ["10.0.0.1"], ["10.0.0.01"]),
+    "anything-but compares an address as text": ([{"anything-but": "10.0.0.1"}], ["10.0.0.01"], ["10.0.0.1"]),
     "content_ip_address_v6": (
         [{"cidr": "2001:DB8::/32"}], ["2001:db8::1"], ["2001:db9::1", "fe80::1%eth0", "10.0.0.1"],
     ),

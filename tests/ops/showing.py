@@ -20,7 +20,7 @@ def scrape(*runners: Runner, shards: bool = True, disabled: Sequence[EventSource
         running = [_stored(r.mapping, State.ENABLED if r.polling else State.CREATING) for r in runners]
         return views_of([*running, *(_stored(mapping, State.DISABLED) for mapping in disabled)], runners)
 
-    text, _ = Exposition(look, lag_s=lambda: 0.5, version="1", shards=shards).render(TEXT)
+    text, _ = Exposition(look, dict, lag_s=lambda: 0.5, version="1", shards=shards).render(TEXT)
     return samples(text.decode())
 
 

@@ -16,7 +16,7 @@ TWICE = (MappingView(mapping=queue_mapping(), state=State.ENABLED, meter=Meter("
 
 
 def _families(accept: str = "text/plain") -> dict[str, str]:
-    text, _ = Exposition(lambda: TWICE, lag_s=lambda: 0.0, version="1", shards=True).render(accept)
+    text, _ = Exposition(lambda: TWICE, dict, lag_s=lambda: 0.0, version="1", shards=True).render(accept)
     return {family.name: family.type for family in text_string_to_metric_families(text.decode())}
 
 
@@ -49,11 +49,12 @@ def test_names_follow_prometheus() -> None:
 
 
 def test_labels_can_only_take_few_values() -> None:
-    """No key, no group, no receipt; shards on one gauge alone (faults 132, S20)."""
-    bounded = {"mapping", "source", "outcome", "reason", "state", "operation", "version"}
+    """No key, no group, no receipt; shards on two gauges alone (faults 132, S20)."""
+    bounded = {"mapping", "source", "function", "outcome", "reason", "state", "operation", "version"}
 
     assert {name for name, metric in LISTED.items() if set(metric.labels) - bounded} == {
-        "esm_iterator_age_seconds"
+        "esm_iterator_age_seconds",
+        "esm_behind_latest_seconds",
     }
 
 
@@ -79,7 +80,7 @@ def test_the_name_of_a_mapping_stays_the_same() -> None:
 def test_openmetrics_is_spoken_where_it_is_asked_for() -> None:
     """Prometheus asks for it first."""
     accept = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"
-    exposition = Exposition(lambda: TWICE, lag_s=lambda: 0.0, version="1", shards=True)
+    exposition = Exposition(lambda: TWICE, dict, lag_s=lambda: 0.0, version="1", shards=True)
 
     text, content_type = exposition.render(accept)
 

@@ -13,6 +13,7 @@ from mappings.states import State
 from poller.budget import ByteBudget
 from poller.errors import StartError
 from poller.heartbeat import Heartbeat
+from poller.invoking.event_meter import EventMeter
 from poller.ops import Ops
 from poller.status import MappingView
 from poller.surroundings import Surroundings
@@ -67,7 +68,7 @@ class _Port:
 async def _served() -> AsyncIterator[_Port]:
     clock, drain = _Clock(), Drain()
     surroundings = Surroundings(clock=clock, chance=lambda: 0.0, drain=drain, budget=ByteBudget(1024, drain))
-    ops = Ops(surroundings, shards=True)
+    ops = Ops(surroundings, EventMeter(lambda: 0.0), shards=True)
     async with ops.serving(LOOPBACK) as port, aiohttp.ClientSession() as session:
         yield _Port(ops, clock, drain, Meter("orders -> f", "sqs"), f"http://127.0.0.1:{port}", session)
 
