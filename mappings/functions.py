@@ -81,6 +81,11 @@ def known_timeout(function: Function) -> float | None:
     return function.timeout
 
 
+def concurrency_of(function: Function) -> int | None:
+    """Return how many of its invocations may run at once here; None for any number."""
+    return None if isinstance(function, LambdaFunction) else function.concurrency
+
+
 def version_of(function: Function, qualifier: str | None) -> str | None:
     """Return the version that a qualifier means; None where the function has no such version or alias.
 

@@ -46,7 +46,7 @@ _GONE = {
     "QueueDoesNotExist",
     "ResourceNotFoundException",
 }
-_DENIED = {
+DENIED_CODES = {
     "AccessDenied",
     "AccessDeniedException",
     "AuthorizationError",
@@ -77,7 +77,7 @@ _THROTTLED = {
 }
 _BY_CODE: dict[str, type[SourceError]] = {
     **dict.fromkeys(_GONE, SourceGone),
-    **dict.fromkeys(_DENIED, SourceDenied),
+    **dict.fromkeys(DENIED_CODES, SourceDenied),
     **dict.fromkeys(_THROTTLED, SourceThrottled),
     "ExpiredIteratorException": IteratorExpired,
     "InvalidArgumentException": PositionUnknown,

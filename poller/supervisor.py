@@ -51,8 +51,6 @@ class SupervisorParts:
     fleet: Fleet
     workshop: Workshop
     surroundings: Surroundings
-    drain_timeout_s: Callable[[], float]
-    """How long a drain may take, asked when it begins."""
     on_ready: Callable[[int], None]
     """Called once, with their number, when all mappings that were wanted at the start poll."""
     look_s: float
@@ -110,8 +108,9 @@ class Supervisor:
         return not work.cancelled_caught
 
     async def _limit_drain(self, work: anyio.CancelScope) -> None:
-        await self._parts.surroundings.drain.wait()
-        await anyio.sleep(self._parts.drain_timeout_s())
+        drain = self._parts.surroundings.drain
+        await drain.wait()
+        await anyio.sleep(drain.deadline - self._now())
         work.cancel()
 
     def _wake(self) -> None:
