@@ -54,6 +54,8 @@ class ReceiptKeeper:
         parts.meter.polled(parts.shard, page.records)
         intake = self._receipts.received(page.records, since=since, until=until)
         parts.meter.left(intake.repeated)
+        if not page.records[0].receives:
+            parts.meter.attributes_missing(parts.shard)
         if intake.settled:
             parts.deleter.add(intake.settled, handled=False)
         self._hold(total_size(intake.held))

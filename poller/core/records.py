@@ -28,7 +28,7 @@ class Record(Struct, frozen=True, kw_only=True, eq=False, gc=False):
     receipt: str
     """What the source needs to settle it: receipt handle, or sequence number."""
     receives: int = 1
-    """How often a queue has handed it out, this time included."""
+    """How often a queue has handed it out, this time included; 0 where it sent no system attributes."""
 
     @property
     def size(self) -> int:

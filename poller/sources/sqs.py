@@ -202,9 +202,8 @@ def _unsettled(records: Sequence[Record], answer: Settled) -> Unsettled:
         elif named[identifier] != 1 or identifier not in succeeded:
             again.append(record)
     codes = [entry.Code for entry in failed if entry.Code]
-    return Unsettled(
-        again=again, lost=lost, reason=codes[0] if codes else "the answer does not name each entry once"
-    )
+    reason = codes[0] if codes else "the answer does not name each entry once"
+    return Unsettled(again=again, lost=lost, reason=reason)
 
 
 @lru_cache(maxsize=BATCH_ENTRIES)
@@ -263,7 +262,7 @@ class SqsEvents:
                     order_key=known.MessageGroupId,
                     position=None,
                     receipt=required_text(message.ReceiptHandle),
-                    receives=_count(known.ApproximateReceiveCount),
+                    receives=0 if attributes == b"{}" else _count(known.ApproximateReceiveCount),
                 )
             )
         return made

@@ -117,6 +117,16 @@ class Shown(NamedTuple):
     record: str
 
 
+class Renewed(NamedTuple):
+    """A message was hidden anew by a process, until a time on the source's clock."""
+
+    at: float
+    place: str
+    process: str
+    record: str
+    hidden_until: float
+
+
 class DeadLettered(NamedTuple):
     """A message was moved to the dead-letter queue."""
 
@@ -344,6 +354,7 @@ Event = (
     | Received
     | Deleted
     | Shown
+    | Renewed
     | DeadLettered
     | Invoked
     | Sent

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 import anyio
 
 from poller.core.records import Page, Position, Record, Shard, Topology
-from poller.errors import SourceUnavailable
+from poller.core.visibility import Visibility
+from poller.errors import SourceDenied, SourceUnavailable
 from poller.interfaces import Clock, Unsettled
 from tests.fakes.events import sqs_event
 from tests.fakes.faults import FaultKind
-from tests.fakes.history import DeadLettered, Deleted, History, Produced, Received, Shown
+from tests.fakes.history import DeadLettered, Deleted, History, Produced, Received, Renewed, Shown
 from tests.fakes.wire import Wire
 
 BATCH = 10  # entries of one request
+LONGEST_S = 43_200.0  # from the receive on, renewals included
+HANGS_S = 10.0  # until a caller gives up
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -24,6 +27,7 @@ class _Message:
     number: int
     sent_at: float
     hidden_until: float = 0.0
+    received_at: float = 0.0
     receives: int = 0
 
     @property
@@ -131,14 +135,21 @@ class FakeQueue:
         self.history.add(Deleted(self.clock.monotonic(), self.place, process, message.record))
         self._wake()
 
-    def show(self, record: Record, *, process: str) -> None:
-        """Set a message's visibility timeout to 0."""
+    def hide(self, record: Record, seconds: float, *, process: str) -> bool:
+        """Set a message's visibility timeout; False where its receipt is no longer good for that."""
         now = self.clock.monotonic()
         message = self.messages.get(record.item_identifier)
-        if message is not None and message.receipt == record.receipt and message.hidden_until > now:
-            message.hidden_until = now
+        if message is None or message.receipt != record.receipt or message.hidden_until <= now:
+            return False
+        if now + seconds > message.received_at + LONGEST_S:
+            return False
+        message.hidden_until = now + seconds
+        if seconds:
+            self.history.add(Renewed(now, self.place, process, message.record, message.hidden_until))
+        else:
             self.history.add(Shown(now, self.place, process, message.record))
-            self._wake()
+        self._wake()
+        return True
 
     def orphan(self, until: float, limit: int, hide_s: float) -> None:
         """A long poll was cut at the reader's end; the queue does not know, and answers it all the same."""
@@ -155,6 +166,7 @@ class FakeQueue:
     def _hand_out(self, message: _Message, until: float, *, process: str, told: bool) -> None:
         now = self.clock.monotonic()
         message.hidden_until = until
+        message.received_at = now
         message.receives += 1
         self.history.add(
             Received(now, self.place, process, message.record, message.receives, message.hidden_until, told)
@@ -181,18 +193,35 @@ class FakeQueueSource:
     """The queue as one process reaches it."""
 
     def __init__(
-        self, queue: FakeQueue, *, process: str = "", visibility_timeout_s: float | None = None
+        self,
+        queue: FakeQueue,
+        *,
+        process: str = "",
+        window_s: float = 0.0,
+        timeout_s: float | None = None,
+        clock: Clock | None = None,
     ) -> None:
         """Reach a queue.
 
         Args:
             queue: The queue.
             process: Who reaches it.
-            visibility_timeout_s: Asked for with each receive; the queue's own by default.
+            window_s: The mapping's batching window.
+            timeout_s: The function's timeout; None where it is not known.
+            clock: Of the process; the queue's own by default.
         """
         self._queue = queue
         self._process = process
-        self._hide_s = queue.visibility_timeout_s if visibility_timeout_s is None else visibility_timeout_s
+        self._clock = clock or queue.clock
+        self._window_s = window_s
+        self._timeout_s = timeout_s
+
+    @property
+    def visibility(self) -> Visibility:
+        """How long messages stay hidden."""
+        return Visibility(
+            queue_s=self._queue.visibility_timeout_s, window_s=self._window_s, timeout_s=self._timeout_s
+        )
 
     async def discover(self) -> Topology:
         """Find the queue."""
@@ -205,16 +234,19 @@ class FakeQueueSource:
 
     async def open(self, shard: Shard, after: Position) -> "FakeQueueReader":
         """Open the queue; that needs no request."""
-        return FakeQueueReader(self._queue, process=self._process, hide_s=self._hide_s)
+        return FakeQueueReader(
+            self._queue, process=self._process, hide_s=self.visibility.effective_s, clock=self._clock
+        )
 
 
 class FakeQueueReader:
     """An open queue."""
 
-    def __init__(self, queue: FakeQueue, *, process: str, hide_s: float) -> None:
+    def __init__(self, queue: FakeQueue, *, process: str, hide_s: float, clock: Clock) -> None:
         self._queue = queue
         self._process = process
         self._hide_s = hide_s
+        self._clock = clock
 
     async def receive(self, limit: int, wait_s: float) -> Page:
         """ReceiveMessage, with a long poll."""
@@ -225,19 +257,38 @@ class FakeQueueReader:
         messages = await self._poll(min(limit, BATCH), wait_s)
         if messages and wire.faults.strike(wire.place, FaultKind.RECEIVE_LOST):
             raise SourceUnavailable(f"{wire.place}: the answer was lost")
-        held_until = queue.clock.monotonic() + self._hide_s
-        return Page(records=[_record(message, held_until) for message in messages])
+        now = self._clock.monotonic()
+        return Page(records=[_record(message) for message in messages], hidden=(now, now + self._hide_s))
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:
-        """DeleteMessageBatch and ChangeMessageVisibilityBatch, ten entries each."""
-        failed: list[Record] = []
-        for start in range(0, len(done), BATCH):
-            failed += await self._delete(done[start : start + BATCH])
-        for start in range(0, len(release), BATCH):
-            await self._request()
-            for record in release[start : start + BATCH]:
-                self._queue.show(record, process=self._process)
-        return Unsettled(again=failed)
+    async def delete(self, records: Sequence[Record]) -> Unsettled:
+        """DeleteMessageBatch."""
+        assert len(records) <= BATCH
+        wire = self._queue.wire
+        await self._request()
+        if wire.faults.strike(wire.place, FaultKind.DELETE_DENIED):
+            raise SourceDenied(f"{wire.place}: DeleteMessageBatch")
+        if wire.faults.strike(wire.place, FaultKind.DELETE_HANGS):
+            await anyio.sleep(HANGS_S)
+            raise SourceUnavailable(f"{wire.place}: no answer")
+        failed = [record for record in records if wire.faults.strike(wire.place, FaultKind.DELETE_FAILED)]
+        for record in records:
+            if record not in failed:
+                self._queue.delete(record, process=self._process)
+        if wire.faults.strike(wire.place, FaultKind.DELETE_LOST):
+            raise SourceUnavailable(f"{wire.place}: the answer was lost")
+        await wire.back()
+        return Unsettled(again=failed, reason="InternalError" if failed else "")
+
+    async def hide(self, records: Sequence[Record], seconds: float) -> Unsettled:
+        """ChangeMessageVisibilityBatch."""
+        assert len(records) <= BATCH
+        wire = self._queue.wire
+        await self._request()
+        if seconds and wire.faults.strike(wire.place, FaultKind.RENEW_DENIED):
+            raise SourceDenied(f"{wire.place}: ChangeMessageVisibilityBatch")
+        lost = [record for record in records if not self._queue.hide(record, seconds, process=self._process)]
+        await wire.back()
+        return Unsettled(lost=lost, reason="MessageNotInflight" if lost else "")
 
     async def _poll(self, limit: int, wait_s: float) -> list[_Message]:
         queue = self._queue
@@ -258,18 +309,6 @@ class FakeQueueReader:
                 queue.orphan(until, limit, self._hide_s)
         return messages
 
-    async def _delete(self, chunk: Sequence[Record]) -> list[Record]:
-        wire = self._queue.wire
-        await self._request()
-        failed = [record for record in chunk if wire.faults.strike(wire.place, FaultKind.DELETE_FAILED)]
-        for record in chunk:
-            if record not in failed:
-                self._queue.delete(record, process=self._process)
-        if wire.faults.strike(wire.place, FaultKind.DELETE_LOST):
-            raise SourceUnavailable(f"{wire.place}: the answer was lost")
-        await wire.back()
-        return failed
-
     async def _request(self) -> None:
         wire = self._queue.wire
         await wire.there()
@@ -278,7 +317,7 @@ class FakeQueueReader:
             raise SourceUnavailable(f"{wire.place}: not settled")
 
 
-def _record(message: _Message, held_until: float) -> Record:
+def _record(message: _Message) -> Record:
     return Record(
         item_identifier=message.id,
         event=sqs_event(
@@ -288,5 +327,5 @@ def _record(message: _Message, held_until: float) -> Record:
         order_key=message.group,
         position=None,
         receipt=message.receipt,
-        held_until=held_until,
+        receives=message.receives,
     )

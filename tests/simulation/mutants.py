@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from msgspec import structs
+from poller.gates import GroupGate
 
 import poller.core.leasing
 import poller.core.lineage
@@ -25,7 +26,6 @@ from poller.core.retrying import Admission, Now, QueueRetry, StreamRetry, Verdic
 from poller.discarder import Discarder, OnFailure
 from poller.errors import DestinationError, PositionExpired, SourceError, StateUnavailable
 from poller.fleet import SharedFleet
-from poller.gates import GroupGate
 from poller.lane import Lane
 from poller.poller import Poller
 from poller.readings import Reading

@@ -16,7 +16,16 @@ from mappings.store import MappingStore, StoredMapping
 from mappings.stores.memory import MemoryMappingStore
 from poller.core.tenure import Tenure
 from poller.fleet import Alone, Fleet, SharedFleet
-from poller.interfaces import Clock, Destination, Invocation, LeaseStore, MemberStore, Source, Target
+from poller.interfaces import (
+    Clock,
+    Destination,
+    Invocation,
+    LeaseStore,
+    MemberStore,
+    QueueSource,
+    Source,
+    Target,
+)
 from poller.membership import Membership, MembershipParts
 from poller.rules import Tempo
 from poller.runner import Runner, RunnerParts
@@ -31,6 +40,7 @@ from tests.simulation.seams import (
     GatedDestination,
     GatedLeases,
     GatedMembers,
+    GatedQueue,
     GatedSource,
     GatedTarget,
     HistoryMeter,
@@ -50,6 +60,8 @@ class ProcessParts:
     targets: Mapping[str, Target]
     destinations: Mapping[str, Destination]
     """By mapping, for those that have one."""
+    concurrency: Mapping[str, int]
+    """By mapping, for those whose function runs a known number of invocations at once."""
     leases: LeaseStore
     members: MemberStore | None
     """Of the fleet it belongs to; None where it works alone."""
@@ -72,7 +84,7 @@ class Process:
         self.ended = anyio.Event()
         self._parts = parts
         self._gate = Gate()
-        self._drain = Drain()
+        self._drain = Drain(lambda: parts.clock.monotonic() + parts.drain_timeout_s)
         self._supervisor: Supervisor | None = None
         self._everything = anyio.CancelScope()
         self._budget = WatchedBudget(parts.byte_budget, self._drain)
@@ -100,7 +112,6 @@ class Process:
                 fleet=self._fleet,
                 workshop=_Workshop(self._runner, surroundings),
                 surroundings=surroundings,
-                drain_timeout_s=lambda: parts.drain_timeout_s,
                 on_ready=self._tell_ready,
                 look_s=10.0,
                 refresh_s=3600.0,
@@ -164,7 +175,7 @@ class Process:
         parts = self._parts
         destination = parts.destinations.get(mapping.uuid)
         runner_parts = RunnerParts(
-            source=GatedSource(parts.sources[mapping.uuid], self._gate),
+            source=self._gated(parts.sources[mapping.uuid]),
             target=GatedTarget(
                 parts.targets[mapping.uuid], self._gate, partial(self._tell_sent, mapping.uuid)
             ),
@@ -173,6 +184,7 @@ class Process:
             fleet=self._fleet,
             tempo=parts.tempo,
             surroundings=surroundings,
+            concurrency=parts.concurrency.get(mapping.uuid),
         )
         runner = Runner(mapping, runner_parts, on_polling=on_polling)
         runner.meter = HistoryMeter(
@@ -184,6 +196,11 @@ class Process:
             history=parts.history,
         )
         return runner
+
+    def _gated(self, source: Source) -> Source:
+        if isinstance(source, QueueSource):
+            return GatedQueue(source, self._gate)
+        return GatedSource(source, self._gate)
 
     def _tell_sent(self, place: str, invocation: Invocation) -> None:
         records = tuple(seen.record for seen in read_event(invocation.payload))

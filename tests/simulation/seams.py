@@ -10,12 +10,15 @@ from poller.core.members import Member
 from poller.core.outcomes import Outcome
 from poller.core.records import Page, Position, Record, Shard, Topology
 from poller.core.timewindow import WindowState
+from poller.core.visibility import Visibility
 from poller.interfaces import (
     Clock,
     Destination,
     Invocation,
     LeaseStore,
     MemberStore,
+    QueueReader,
+    QueueSource,
     Reader,
     Source,
     Target,
@@ -70,9 +73,37 @@ class GatedReader:
         self._gate.check()
         return await self._inner.receive(limit, wait_s)
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:
+
+class GatedQueue(GatedSource):
+    """A queue that a dead process cannot reach."""
+
+    def __init__(self, inner: QueueSource, gate: Gate) -> None:
+        super().__init__(inner, gate)
+        self._queue = inner
+
+    @property
+    def visibility(self) -> Visibility:
+        return self._queue.visibility
+
+    async def open(self, shard: Shard, after: Position) -> "GatedQueueReader":
         self._gate.check()
-        return await self._inner.settle(done, release)
+        return GatedQueueReader(await self._queue.open(shard, after), self._gate)
+
+
+class GatedQueueReader(GatedReader):
+    """An open queue that a dead process cannot use."""
+
+    def __init__(self, inner: QueueReader, gate: Gate) -> None:
+        super().__init__(inner, gate)
+        self._queue = inner
+
+    async def delete(self, records: Sequence[Record]) -> Unsettled:
+        self._gate.check()
+        return await self._queue.delete(records)
+
+    async def hide(self, records: Sequence[Record], seconds: float) -> Unsettled:
+        self._gate.check()
+        return await self._queue.hide(records, seconds)
 
 
 class GatedTarget:

@@ -78,7 +78,7 @@ class _World:
         self._queues: dict[str, FakeQueue] = {}
         self._streams: dict[str, FakeStream] = {}
         self._functions: dict[str, FakeFunction] = {}
-        self._hidden_s = {plan.name: plan.receive_visibility_s for plan in scenario.mappings}
+        self._plans = {plan.name: plan for plan in scenario.mappings}
         self._unwritten = {plan.name for plan in scenario.mappings}
         self._lives = 0
 
@@ -132,6 +132,7 @@ class _World:
             reports_failures=plan.mapping.report_batch_item_failures,
             timeout_s=plan.timeout_s,
             duration_s=plan.duration_s,
+            concurrency=plan.concurrency,
             poison=set(plan.poison),
         )
 
@@ -160,6 +161,11 @@ class _World:
                     for plan in scenario.mappings
                     if plan.mapping.on_failure_destination
                 },
+                concurrency={
+                    plan.name: plan.concurrency
+                    for plan in scenario.mappings
+                    if plan.concurrency is not None and plan.concurrency_known
+                },
                 leases=FakeLeaseStore(
                     self._rows, self._wire(state), clock=self._clock, history=self._history, process=name
                 ),
@@ -176,8 +182,13 @@ class _World:
 
     def _source(self, place: str, process: str) -> Source:
         if place in self._queues:
-            hide_s = self._hidden_s[place]
-            return FakeQueueSource(self._queues[place], process=process, visibility_timeout_s=hide_s)
+            plan = self._plans[place]
+            return FakeQueueSource(
+                self._queues[place],
+                process=process,
+                window_s=float(plan.mapping.maximum_batching_window_in_seconds),
+                timeout_s=plan.timeout_s if plan.timeout_known else None,
+            )
         return FakeStreamSource(self._streams[place], process=process)
 
     # ----- what happens
