@@ -68,7 +68,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def playing(
+async def playing(  # noqa: PLR0913  # what tests vary
     mapping: EventSourceMapping,
     source: Source,
     target: Target,
@@ -77,9 +77,11 @@ async def playing(
     budget_bytes: int = 64 * 1024 * 1024,
     tempo: Tempo | None = None,
     destination: Destination | None = None,
+    concurrency: int | None = None,
+    grace_s: float = 900.0,
 ) -> AsyncIterator[Stage]:
     """Run a mapping; drain it at the end and wait until it has."""
-    drain = Drain()
+    drain = Drain(lambda: CLOCK.monotonic() + grace_s)
     budget = ByteBudget(budget_bytes, drain)
     store = leases if leases is not None else MemoryLeaseStore()
     parts = RunnerParts(
@@ -89,6 +91,7 @@ async def playing(
         leases=store,
         fleet=Alone("worker"),
         tempo=tempo or Tempo(),
+        concurrency=concurrency,
         surroundings=Surroundings(clock=CLOCK, chance=lambda: 0.0, drain=drain, budget=budget),
     )
     polling = anyio.Event()
