@@ -12,6 +12,7 @@ INVARIANTS = {
     "early-acked": "I2",
     "given up untold": "I2",
     "reordered": "I3",
+    "group order when a receive is split": "I3",
     "two in flight": "I4",
     "too many in flight": "I4",
     "acted without the lease": "I4",
@@ -19,11 +20,15 @@ INVARIANTS = {
     "checkpoint moved back": "I5",
     "duplicated": "I6",
     "late": "I6",
+    "started late": "I6",
+    "two runs of one message overlap though nothing was injected": "I6",
     "released after it ran": "I6",
     "attempts exceeded": "I7",
     "discarded early": "I7",
     "too old": "I7",
-    "dead-lettered untried": "I7",
+    "a receive was spent without a run": "I7",
+    "dead-lettered without a started invocation": "I7",
+    "held behind somebody else's delete": "I8",
     "stalled": "I8",
     "problem that stays": "I8",
     "crashed": "I8",
@@ -35,6 +40,7 @@ INVARIANTS = {
     "wrong incarnation": "I12",
     "drain late": "I16",
     "not released": "I16",
+    "a drain spent more than one receive": "I16",
 }
 """Which invariant a violation breaks (faults.md section 0).
 

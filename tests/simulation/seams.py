@@ -252,7 +252,7 @@ class HistoryMeter(Meter):
     def __init__(
         self, mapping: str, source: str, *, process: str, gate: Gate, clock: Clock, history: History
     ) -> None:
-        super().__init__(mapping, source)
+        super().__init__(mapping, source, monotonic=clock.monotonic)
         self._place = mapping
         self._process = process
         self._gate = gate
