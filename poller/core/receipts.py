@@ -259,13 +259,14 @@ class Receipts:
         """
         if now < self._denied_until:
             return ()
-        return [receipt.record for receipt in self._waiting() if self._due(receipt, now + ahead_s)]
-
-    def _due(self, receipt: Receipt, then: float) -> bool:
-        if receipt.renewing or receipt.ended:
-            return False
-        half_s = (receipt.until - receipt.since) / 2
-        return then - receipt.since >= max(half_s, self.visibility.window_s + LATE_S)
+        late = now - self.visibility.window_s - LATE_S
+        return [
+            receipt.record
+            for receipt in self._waiting()
+            if not (receipt.renewing or receipt.ended)
+            and receipt.since < late
+            and now + ahead_s - receipt.since >= (receipt.until - receipt.since) / 2
+        ]
 
     def _waiting(self) -> Iterator[Receipt]:
         return (receipt for receipt in self._receipts.values() if receipt.stage is Stage.HELD)
