@@ -8,7 +8,7 @@ handled is not run again when it comes back (faults 6, 8, 9; semantics 2.10.3).
 from collections.abc import Collection, Iterator, Sequence
 from enum import Enum
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from poller.core.records import Record
 from poller.core.visibility import LATE_S, Visibility
@@ -220,6 +220,15 @@ class Receipts:
             receipt = self._receipts[record.item_identifier]
             receipt.stage = Stage.SETTLING
             self._settled.add(record.item_identifier, now=now, until=receipt.until)
+
+    def lighten(self, records: Sequence[Record]) -> Sequence[Record]:
+        """The same messages without their bodies, for as long as their deletes are tried again."""
+        light: list[Record] = []
+        for record in records:
+            receipt = self._receipts[record.item_identifier]
+            receipt.record = structs.replace(receipt.record, event=b"")
+            light.append(structs.replace(record, event=b""))
+        return light
 
     def failed(self, records: Sequence[Record]) -> None:
         """The function failed on them: the queue has them again, and what is held behind them is not run."""
