@@ -77,6 +77,7 @@ class Deleter:
                 self._finish(done, handled)
                 failures += 1
                 if left:
+                    left = self._parts.receipts.lighten(left)
                     await anyio.sleep(delay_s)
         except Exception as error:  # noqa: BLE001  # others are still to be deleted
             self._parts.meter.crashed(self._parts.shard, error)

@@ -16,7 +16,7 @@ from poller.shared_queues import SharedQueue
 from poller.surroundings import Surroundings
 from poller.telemetry import Meter, Operation
 
-LOOKS = 8  # at what waits, in the time that a receive hides a message
+LOOKS = 8  # at what waits, in the time for which a receive hides a message beyond its batching window
 SHORTEST_LOOK_S = 0.25
 LONGEST_LOOK_S = 5.0
 
@@ -150,14 +150,20 @@ class ReceiptKeeper:
     async def run(self) -> None:
         """Renew what waits, until cancelled."""
         while True:
-            hidden_s = self._receipts.visibility.effective_s
-            look_s = min(max(hidden_s / LOOKS, SHORTEST_LOOK_S), LONGEST_LOOK_S)
+            look_s = self._look_s
             await anyio.sleep(look_s)
             due = self._receipts.due(self._now(), ahead_s=2 * look_s)
             if due:
                 async with anyio.create_task_group() as group:
                     for chunk in _chunks(due):
                         group.start_soon(self._renew, chunk, self._receipts.visibility.waiting_s)
+
+    @property
+    def _look_s(self) -> float:
+        """Seconds between looks: several in what a batching window leaves of a message's time."""
+        visibility = self._receipts.visibility
+        left_s = max(visibility.effective_s - visibility.window_s, 0.0)
+        return min(max(left_s / LOOKS, SHORTEST_LOOK_S), LONGEST_LOOK_S)
 
     async def _renew(self, records: Sequence[Record], seconds: float) -> None:
         for chunk in _chunks(records):

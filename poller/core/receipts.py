@@ -8,7 +8,7 @@ handled is not run again when it comes back (faults 6, 8, 9; semantics 2.10.3).
 from collections.abc import Collection, Iterator, Sequence
 from enum import Enum
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from poller.core.records import Record
 from poller.core.visibility import LATE_S, Visibility
@@ -221,6 +221,15 @@ class Receipts:
             receipt.stage = Stage.SETTLING
             self._settled.add(record.item_identifier, now=now, until=receipt.until)
 
+    def lighten(self, records: Sequence[Record]) -> Sequence[Record]:
+        """The same messages without their bodies, for as long as their deletes are tried again."""
+        light: list[Record] = []
+        for record in records:
+            receipt = self._receipts[record.item_identifier]
+            receipt.record = structs.replace(receipt.record, event=b"")
+            light.append(structs.replace(record, event=b""))
+        return light
+
     def failed(self, records: Sequence[Record]) -> None:
         """The function failed on them: the queue has them again, and what is held behind them is not run."""
         self.forget(records)
@@ -259,13 +268,14 @@ class Receipts:
         """
         if now < self._denied_until:
             return ()
-        return [receipt.record for receipt in self._waiting() if self._due(receipt, now + ahead_s)]
-
-    def _due(self, receipt: Receipt, then: float) -> bool:
-        if receipt.renewing or receipt.ended:
-            return False
-        half_s = (receipt.until - receipt.since) / 2
-        return then - receipt.since >= max(half_s, self.visibility.window_s + LATE_S)
+        late = now - self.visibility.window_s - LATE_S
+        return [
+            receipt.record
+            for receipt in self._waiting()
+            if not (receipt.renewing or receipt.ended)
+            and receipt.since < late
+            and now + ahead_s - receipt.since >= (receipt.until - receipt.since) / 2
+        ]
 
     def _waiting(self) -> Iterator[Receipt]:
         return (receipt for receipt in self._receipts.values() if receipt.stage is Stage.HELD)

@@ -13,7 +13,7 @@ from mappings.validation import mapping_from_request
 from poller.budget import ByteBudget
 from poller.core.outcomes import Outcome, Succeeded
 from poller.fleet import Alone
-from poller.interfaces import Destination, Invocation, LeaseStore, Source, Target
+from poller.interfaces import Clock, Destination, Invocation, LeaseStore, Source, Target
 from poller.leases.memory import MemoryLeaseStore
 from poller.rules import Tempo
 from poller.runner import Runner, RunnerParts
@@ -79,9 +79,10 @@ async def playing(  # noqa: PLR0913  # what tests vary
     destination: Destination | None = None,
     concurrency: int | None = None,
     grace_s: float = 900.0,
+    clock: Clock = CLOCK,
 ) -> AsyncIterator[Stage]:
     """Run a mapping; drain it at the end and wait until it has."""
-    drain = Drain(lambda: CLOCK.monotonic() + grace_s)
+    drain = Drain(lambda: clock.monotonic() + grace_s)
     budget = ByteBudget(budget_bytes, drain)
     store = leases if leases is not None else MemoryLeaseStore()
     parts = RunnerParts(
@@ -92,7 +93,7 @@ async def playing(  # noqa: PLR0913  # what tests vary
         fleet=Alone("worker"),
         tempo=tempo or Tempo(),
         concurrency=concurrency,
-        surroundings=Surroundings(clock=CLOCK, chance=lambda: 0.0, drain=drain, budget=budget),
+        surroundings=Surroundings(clock=clock, chance=lambda: 0.0, drain=drain, budget=budget),
     )
     polling = anyio.Event()
     runner = Runner(mapping, parts, on_polling=polling.set)
