@@ -1,12 +1,13 @@
 """An SQS queue, standard or FIFO: visibility, receipts of one receive, group locks, redrive, long polls."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import anyio
 
 from poller.core.records import Page, Position, Record, Shard, Topology
-from poller.core.visibility import Visibility
+from poller.core.visibility import Visibility, hidden_since
 from poller.errors import SourceDenied, SourceUnavailable
 from poller.interfaces import Clock, Unsettled
 from tests.fakes.events import sqs_event
@@ -17,6 +18,7 @@ from tests.fakes.wire import Wire
 BATCH = 10  # entries of one request
 LONGEST_S = 43_200.0  # from the receive on, renewals included
 HANGS_S = 10.0  # until a caller gives up
+ANSWER_MARGIN_S = 10.0  # beyond a long poll, until a caller gives up
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -35,6 +37,19 @@ class _Message:
         return f"{self.id}#{self.receives}"
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Poll:
+    """A long poll that waits."""
+
+    until: float
+    limit: int
+    hide_s: float
+    process: str
+    suspended: bool = False
+    """Its process stands still, or stood: it reads the answer when it goes on."""
+    answer: list[_Message] = field(default_factory=list)
+
+
 class FakeQueue:
     """A queue. Producers call `send`; readers come through a source."""
 
@@ -47,6 +62,7 @@ class FakeQueue:
         visibility_timeout_s: float = 30.0,
         max_receive_count: int | None = None,
         fifo: bool = False,
+        message_bytes: int = 0,
     ) -> None:
         """Make a queue.
 
@@ -57,6 +73,7 @@ class FakeQueue:
             visibility_timeout_s: How long a received message is hidden.
             max_receive_count: Receives after which a message is moved to the dead-letter queue.
             fifo: Whether messages have groups, and a group in flight is locked.
+            message_bytes: What each message is filled up with.
         """
         self.wire = wire
         self.clock = clock
@@ -66,10 +83,13 @@ class FakeQueue:
         self.dead_letters: list[str] = []
         self._max_receive_count = max_receive_count
         self._fifo = fifo
+        self.message_bytes = message_bytes
         self._number = 0
         self._arrival = anyio.Event()
         self._orphans: list[tuple[float, int, float]] = []
         """Long polls whose process is gone: until when each waits, for how many messages, hidden how long."""
+        self._polls: list[_Poll] = []
+        """Long polls that wait."""
 
     @property
     def place(self) -> str:
@@ -90,6 +110,7 @@ class FakeQueue:
         self.history.add(
             Produced(now, self.place, record, message.group, "queue", message.number, message.sent_at)
         )
+        self._serve_suspended(now)
         self._serve_orphans(now)
         self._wake()
 
@@ -155,6 +176,21 @@ class FakeQueue:
         """A long poll was cut at the reader's end; the queue does not know, and answers it all the same."""
         self._orphans.append((until, limit, hide_s))
 
+    @contextmanager
+    def polling(self, until: float, limit: int, hide_s: float, process: str) -> Iterator["_Poll"]:
+        """A long poll waits inside."""
+        poll = _Poll(until=until, limit=limit, hide_s=hide_s, process=process)
+        self._polls.append(poll)
+        try:
+            yield poll
+        finally:
+            self._polls.remove(poll)
+
+    def suspend(self, process: str) -> None:
+        """A process stands still; its long polls are answered all the same, and it reads that later."""
+        for poll in self._polls:
+            poll.suspended |= poll.process == process
+
     def _visible(self, now: float) -> list[_Message]:
         visible = [message for message in self.messages.values() if message.hidden_until <= now]
         if not self._fifo:
@@ -176,6 +212,11 @@ class FakeQueue:
         del self.messages[message.id]
         self.dead_letters.append(message.record)
         self.history.add(DeadLettered(now, self.place, message.record, message.receives))
+
+    def _serve_suspended(self, now: float) -> None:
+        for poll in self._polls:
+            if poll.suspended and not poll.answer and poll.until > now:
+                poll.answer = self.take(poll.limit, process=poll.process, hide_s=poll.hide_s)
 
     def _serve_orphans(self, now: float) -> None:
         waiting = [orphan for orphan in self._orphans if orphan[0] > now]
@@ -252,13 +293,19 @@ class FakeQueueReader:
         """ReceiveMessage, with a long poll."""
         queue = self._queue
         wire = queue.wire
+        asked_at = self._clock.monotonic()
         await wire.there()
         wire.source_fails()
         messages = await self._poll(min(limit, BATCH), wait_s)
         if messages and wire.faults.strike(wire.place, FaultKind.RECEIVE_LOST):
             raise SourceUnavailable(f"{wire.place}: the answer was lost")
-        now = self._clock.monotonic()
-        return Page(records=[_record(message) for message in messages], hidden=(now, now + self._hide_s))
+        since = hidden_since(
+            asked_at=asked_at, answered_at=self._clock.monotonic(), longest_s=wait_s + ANSWER_MARGIN_S
+        )
+        return Page(
+            records=[_record(message, queue.message_bytes) for message in messages],
+            hidden=(since, since + self._hide_s),
+        )
 
     async def delete(self, records: Sequence[Record]) -> Unsettled:
         """DeleteMessageBatch."""
@@ -298,16 +345,18 @@ class FakeQueueReader:
             if again:
                 return again
         answered = False
-        try:
-            while not (messages := queue.take(limit, process=self._process, hide_s=self._hide_s)):
-                if queue.clock.monotonic() >= until:
-                    break
-                await queue.wait(until)
-            answered = True
-        finally:
-            if not answered:
-                queue.orphan(until, limit, self._hide_s)
-        return messages
+        with queue.polling(until, limit, self._hide_s, self._process) as poll:
+            try:
+                while not poll.answer:
+                    poll.answer = queue.take(limit, process=self._process, hide_s=self._hide_s)
+                    if poll.answer or queue.clock.monotonic() >= until:
+                        break
+                    await queue.wait(until)
+                answered = True
+            finally:
+                if not answered:
+                    queue.orphan(until, limit, self._hide_s)
+        return poll.answer
 
     async def _request(self) -> None:
         wire = self._queue.wire
@@ -317,11 +366,15 @@ class FakeQueueReader:
             raise SourceUnavailable(f"{wire.place}: not settled")
 
 
-def _record(message: _Message) -> Record:
+def _record(message: _Message, filling_bytes: int) -> Record:
     return Record(
         item_identifier=message.id,
         event=sqs_event(
-            message.record, message_id=message.id, receipt=message.receipt, receives=message.receives
+            message.record,
+            message_id=message.id,
+            receipt=message.receipt,
+            receives=message.receives,
+            filling_bytes=filling_bytes,
         ),
         arrived_at=message.sent_at,
         order_key=message.group,

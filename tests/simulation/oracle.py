@@ -13,7 +13,7 @@ from tests.simulation.stream_oracle import StreamOracle
 
 # What the supervisor of a mapping may meet: bugs we injected, and a state store that refuses.
 _FORESEEN = ("RuntimeError: ", "StateUnavailable: ")
-_EVENT_BYTES = 400  # no fake record is larger
+_EVENT_BYTES = 400  # no fake record is larger, but for what it is filled up with
 _ROOMY_BYTES = 1024 * 1024
 
 
@@ -62,7 +62,7 @@ def _ended(scenario: Scenario, event: Ended) -> Iterator[Violation]:
 def _is_roomy(scenario: Scenario) -> bool:
     """Whether memory is no matter: messages are small, and no stream takes room for its pages."""
     return scenario.byte_budget >= _ROOMY_BYTES and all(
-        plan.kind is SourceKind.SQS for plan in scenario.mappings
+        plan.kind is SourceKind.SQS and not plan.message_bytes for plan in scenario.mappings
     )
 
 
@@ -75,8 +75,8 @@ def _bound(scenario: Scenario) -> int:
     queues = [plan for plan in scenario.mappings if plan.kind is SourceKind.SQS]
     streams = [plan for plan in scenario.mappings if plan.kind is not SourceKind.SQS]
     page = max((rules_for(plan.mapping, scenario.tempo).page_bytes for plan in streams), default=0)
-    messages = 2 * sum(len(plan.writes) for plan in queues)
-    return max(scenario.byte_budget, page) + _EVENT_BYTES * messages
+    messages = 2 * sum((_EVENT_BYTES + plan.message_bytes) * len(plan.writes) for plan in queues)
+    return max(scenario.byte_budget, page) + messages
 
 
 def _wall_jumps(scenario: Scenario) -> bool:

@@ -3,7 +3,7 @@
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import anyio
@@ -15,6 +15,7 @@ from mappings.states import State
 from mappings.store import MappingStore, StoredMapping
 from mappings.stores.memory import MemoryMappingStore
 from poller.core.tenure import Tenure
+from poller.core.visibility import long_poll_s
 from poller.fleet import Alone, Fleet, SharedFleet
 from poller.interfaces import (
     Clock,
@@ -90,6 +91,8 @@ class Process:
         self._budget = WatchedBudget(parts.byte_budget, self._drain)
         self._fleet: Fleet = Alone(parts.name)
         self._names = 0
+        poll_s = long_poll_s(parts.tempo.long_poll_s, grace_s=parts.drain_timeout_s)
+        self._tempo = replace(parts.tempo, long_poll_s=poll_s)
 
     async def run(self) -> None:
         """Live."""
@@ -182,7 +185,7 @@ class Process:
             destination=None if destination is None else GatedDestination(destination, self._gate),
             leases=GatedLeases(parts.leases, self._gate),
             fleet=self._fleet,
-            tempo=parts.tempo,
+            tempo=self._tempo,
             surroundings=surroundings,
             concurrency=parts.concurrency.get(mapping.uuid),
         )

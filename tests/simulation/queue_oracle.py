@@ -200,12 +200,14 @@ class QueueOracle:
         yield from self._receiving(event.at)
         self._received_at = event.at
         message = self._messages[event.record]
+        before = message.last
+        hidden = before is not None and before.until > event.at
+        if before is not None and hidden:
+            before.superseded = True
         yield from self._spent(message, event.at)
         if event.process and message.given_back_by == event.process:
             text = f"{message.name} was given back and received again by {event.process}"
             yield Violation("a drain spent more than one receive", event.at, text)
-        before = message.last
-        hidden = before is not None and before.until > event.at
         message.doubled |= hidden
         message.last = message.receives[event.receives] = _Receive(
             at=event.at,

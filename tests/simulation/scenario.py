@@ -81,6 +81,8 @@ class MappingPlan:
     """Whether the poller knows that number."""
     visibility_timeout_s: float = 60.0
     max_receive_count: int | None = None
+    message_bytes: int = 0
+    """What each message of a queue is filled up with."""
 
     def keeps(self, record: str, key: str) -> bool:
         """Whether a record passes the filter of `filter_for`, if the mapping has it."""

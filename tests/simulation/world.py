@@ -114,6 +114,7 @@ class _World:
                     visibility_timeout_s=plan.visibility_timeout_s,
                     max_receive_count=plan.max_receive_count,
                     fifo=plan.mapping.event_source.fifo,
+                    message_bytes=plan.message_bytes,
                 )
             case SourceKind.KINESIS:
                 self._streams[plan.name] = kinesis_stream(
@@ -275,6 +276,8 @@ class _World:
         await anyio.sleep(at)
         if not process.ended.is_set():
             self._history.add(Paused(self._clock.monotonic(), process.name, seconds))
+            for queue in self._queues.values():
+                queue.suspend(process.name)
             loop.stop_process(process.name)
             await anyio.sleep(seconds)
             loop.go_on(process.name)
