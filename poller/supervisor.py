@@ -110,7 +110,9 @@ class Supervisor:
     async def _limit_drain(self, work: anyio.CancelScope) -> None:
         drain = self._parts.surroundings.drain
         await drain.wait()
-        await anyio.sleep(drain.deadline - self._now())
+        await anyio.sleep(
+            max(drain.deadline - self._now(), 0.0)
+        )  # this process may have been suspended meanwhile
         work.cancel()
 
     def _wake(self) -> None:

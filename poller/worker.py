@@ -238,7 +238,7 @@ class Worker:
 
     async def _limit_drain(self, work: anyio.CancelScope) -> None:
         await self.drain.wait()
-        await anyio.sleep(self.drain.deadline - self._surroundings.clock.monotonic())
+        await anyio.sleep(max(self.drain.deadline - self._surroundings.clock.monotonic(), 0.0))
         work.cancel()
 
     def _drain_timeout_s(self) -> float:

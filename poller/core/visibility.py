@@ -29,10 +29,9 @@ class Visibility:
     def asked_s(self) -> float | None:
         """What each receive asks for; None to leave the queue's own (semantics 2.2.2).
 
-        Only a window together with the function's timeout may need longer than the queue gives. Where that
-        timeout is not known the window at least must fit, or no batch would ever be delivered.
+        Only a window together with the function's timeout may need longer than the queue gives.
         """
-        needed_s = self.window_s + (self.timeout_s or 0.0)
+        needed_s = self.window_s + self.run_s
         if not self.window_s or needed_s <= self.queue_s:
             return None
         return min(needed_s + WINDOW_MARGIN_S, LONGEST_S)

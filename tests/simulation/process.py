@@ -32,6 +32,7 @@ from poller.rules import Tempo
 from poller.runner import Runner, RunnerParts
 from poller.supervisor import Supervisor, SupervisorParts
 from poller.surroundings import Surroundings
+from poller.telemetry import Operation
 from poller.waiting import Drain
 from tests.fakes.events import read_event
 from tests.fakes.history import Died, DrainBegun, Ended, History, Ready, Restarted, Sent, Started
@@ -48,6 +49,9 @@ from tests.simulation.seams import (
     WatchedBudget,
     _describe,
 )
+
+# Their problems last until they succeed, which needs a message to delete, to renew or to give back.
+_SELDOM = (Operation.DELETE, Operation.RENEW, Operation.RELEASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,8 +173,12 @@ class Process:
     def problems(self) -> tuple[str, ...]:
         """What its mappings still report of shards that cannot be read."""
         runners = () if self._supervisor is None else self._supervisor.runners
-        found = [(runner.mapping.uuid, runner.meter._problems) for runner in runners]
-        return tuple(f"{name}: {problems}" for name, problems in found if problems)
+        return tuple(
+            f"{runner.mapping.uuid}: {operation} {problem.text}"
+            for runner in runners
+            for (_, operation), problem in runner.meter._problems.items()
+            if operation not in _SELDOM
+        )
 
     def _runner(
         self, mapping: EventSourceMapping, surroundings: Surroundings, on_polling: Callable[[], None]

@@ -72,8 +72,8 @@ class _Receive:
     ran: bool = False
     superseded: bool = False
     """It came while the message was hidden, or was being run: it is not a try of its own."""
-    at_drain: bool = False
-    """Its process was to end."""
+    unread: bool = False
+    """Its process was suspended when it was answered, and could not know when that was."""
 
 
 @dataclass(slots=True, eq=False)
@@ -123,6 +123,8 @@ class QueueOracle:
         self._struck: dict[str, float] = {}
         """When each kind of fault was met last."""
         self._paused_until = -1.0
+        self._suspended: dict[str, float] = {}
+        """Until when each process was suspended last."""
         self._restarted_at = -1.0
         self._hindered_at = 0.0
         """When something other than a delete kept messages from being received or run."""
@@ -175,7 +177,7 @@ class QueueOracle:
                 self._restarted_at = self._hindered_at = event.at
                 self._forgotten.update(self._in_flight)
             case Paused():
-                self._paused_until = event.at + event.seconds
+                self._paused_until = self._suspended[event.process] = event.at + event.seconds
                 self._hindered_at = max(self._hindered_at, self._paused_until)
             case Started() | Ready() | DrainBegun() | Died() | Ended() | Refused():
                 self._hindered_at = max(self._hindered_at, event.at)
@@ -216,7 +218,7 @@ class QueueOracle:
             until=event.hidden_until,
             told=event.told,
             superseded=hidden or self._runs(message),
-            at_drain=event.process in self._lives.draining,
+            unread=self._suspended.get(event.process, -1.0) > event.at,
         )
 
     def _receiving(self, now: float) -> Iterator[Violation]:
@@ -236,7 +238,7 @@ class QueueOracle:
     def _renewed(self, event: Renewed) -> None:
         receive = self._messages[event.record].last
         assert receive is not None
-        receive.since, receive.until = event.at, event.hidden_until
+        receive.since, receive.until, receive.unread = event.at, event.hidden_until, False
 
     def _spent(self, message: _Message, now: float) -> Iterator[Violation]:
         """A receive is not spent without a run but for a reason (I7)."""
@@ -353,6 +355,8 @@ class QueueOracle:
 
     def _in_time(self, event: Invoked, message: _Message, receive: _Receive) -> Iterator[Violation]:
         """A message is run while it is ours; once it has waited, only with time enough for the run (I6)."""
+        if receive.unread:
+            return
         if event.at > receive.until:
             yield Violation("late", event.at, f"{message.name} belongs to somebody else by now")
             return
