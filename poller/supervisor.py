@@ -110,9 +110,8 @@ class Supervisor:
     async def _limit_drain(self, work: anyio.CancelScope) -> None:
         drain = self._parts.surroundings.drain
         await drain.wait()
-        await anyio.sleep(
-            max(drain.deadline - self._now(), 0.0)
-        )  # this process may have been suspended meanwhile
+        # Below zero where this process was suspended meanwhile.
+        await anyio.sleep(max(drain.deadline - self._now(), 0.0))
         work.cancel()
 
     def _wake(self) -> None:

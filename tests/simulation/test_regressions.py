@@ -1,6 +1,7 @@
 """What the simulation once found, each as small as it can be shown."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -107,6 +108,25 @@ def test_a_poller_that_falls_while_it_releases_holds_no_bytes(seed: int) -> None
     bugs = Fault(kind=FaultKind.SOURCE_BUG, place="m0", chance=0.3)
 
     assert violations(seed, plan, [bugs]) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_process_that_is_suspended_beyond_the_end_of_its_drain_ends(seed: int) -> None:
+    """Its deadline has passed when it goes on; that is late, and no error."""
+    plan = queue_plan(*EARLY)
+    lives = [Life(until=3.0, end=End.DRAIN, pauses=((3.01, 120.0),))]
+
+    assert violations(seed, plan, [], lives=lives) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_window_as_long_as_the_visibility_timeout_loses_no_receive(seed: int) -> None:
+    """Nobody knows the function's timeout: the queue's visibility stands for it, beside the window."""
+    plan = queue_plan(*EARLY, 4.0)
+    mapping = replace(plan.mapping, maximum_batching_window_in_seconds=10, batch_size=100)
+    plan = replace(plan, mapping=mapping, timeout_known=False, max_receive_count=1, poison=())
+
+    assert violations(seed, plan, []) == []
 
 
 @pytest.mark.parametrize("seed", [1031, 1102, 4714, 7516, 9586, 10433, 15968, 17847])
