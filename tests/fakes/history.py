@@ -279,6 +279,33 @@ class Restarted(NamedTuple):
     error: str
 
 
+class Served(NamedTuple):
+    """A queue did all that a request of a process asked for."""
+
+    at: float
+    place: str
+    process: str
+    operation: str
+
+
+class Troubled(NamedTuple):
+    """A process reported a problem, or another one instead."""
+
+    at: float
+    place: str
+    process: str
+    operation: str
+
+
+class Recovered(NamedTuple):
+    """A process reported that a problem is over."""
+
+    at: float
+    place: str
+    process: str
+    operation: str
+
+
 class Struck(NamedTuple):
     """A fault met a call."""
 
@@ -370,6 +397,9 @@ Event = (
     | Told
     | GapReported
     | Restarted
+    | Served
+    | Troubled
+    | Recovered
     | Struck
     | Started
     | Ready

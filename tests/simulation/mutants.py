@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
 
+import anyio
 from msgspec import structs
 
 import poller.core.leasing
@@ -20,7 +21,8 @@ from poller.core.frontier import Frontier
 from poller.core.leasing import Lease
 from poller.core.lineage import KnownShard, Plan, plan
 from poller.core.outcomes import FunctionError, LostReply, Outcome, Succeeded, Throttled, Unreachable
-from poller.core.receipts import Check, Receipts
+from poller.core.queue_flow import QueueFlow, Ticket
+from poller.core.receipts import Check, Intake, Receipt, Receipts, Settled
 from poller.core.records import Page, Position, Record, Topology
 from poller.core.responses import InvalidResponse, failed_items
 from poller.core.retrying import Admission, Now, QueueRetry, StreamRetry, Verdict
@@ -35,8 +37,9 @@ from poller.queue_poller import QueuePoller
 from poller.readings import Reading
 from poller.receipt_keeper import ReceiptKeeper
 from poller.settler import Settler
+from poller.shared_queues import SharedQueue
 from poller.supervisor import Supervisor
-from poller.telemetry import Delivered
+from poller.telemetry import Delivered, Meter, Operation
 
 Mutant = Callable[[], AbstractContextManager[None]]
 
@@ -300,6 +303,70 @@ async def _keep_leftovers(self: QueuePoller, patience_s: float) -> None:
     self._leftovers.clear()
 
 
+# ----- receipts
+
+
+async def _never_quiet(self: SharedQueue, longest_s: float) -> None:
+    return
+
+
+def _never_late(self: Receipts, receipt: Receipt, now: float) -> bool:
+    return False
+
+
+def _renew_nothing(self: Receipts, now: float, *, ahead_s: float) -> Sequence[Record]:
+    return ()
+
+
+def _never_closed(self: QueueFlow, ticket: Ticket, *, gone: bool) -> None:
+    return
+
+
+async def _until_deleted(poller: QueuePoller) -> None:
+    while poller._parts.keeper._parts.deleter._requests:  # noqa: ASYNC110  # nothing tells when they are done
+        await anyio.sleep(0.1)
+
+
+_send = QueuePoller._send
+
+
+async def _send_after_deletes(self: QueuePoller, batch: Batch) -> Delivered | None:
+    await _until_deleted(self)
+    return await _send(self, batch)
+
+
+_round = QueuePoller._round
+
+
+async def _poll_after_deletes(self: QueuePoller) -> None:
+    await _round(self)
+    await _until_deleted(self)
+
+
+def _leave_behind(self: Receipts, records: Sequence[Record]) -> None:
+    self.forget(records)
+
+
+_received = Receipts.received
+
+
+def _received_as_new(self: Receipts, records: Sequence[Record], *, since: float, until: float) -> Intake:
+    intake = _received(self, records, since=since, until=until)
+    return structs.replace(intake, held=[record for record in records if record not in intake.settled])
+
+
+def _remember_nothing(self: Settled, message: str, now: float) -> bool:
+    return False
+
+
+_working = Meter.working
+
+
+def _all_is_well(self: Meter, *, shard: str = "", operation: Operation = Operation.ANY) -> None:
+    for shard_in_trouble, operation_in_trouble in tuple(self._problems):
+        _working(self, shard=shard_in_trouble, operation=operation_in_trouble)
+
+
 async def _cut_at_once(self: Supervisor, work: Any) -> None:
     await self._parts.surroundings.drain.wait()
     work.cancel()
@@ -318,6 +385,21 @@ def _mutant(owner: Any, name: str, value: object) -> Mutant:
 
 
 _LINEAGE = poller.core.lineage
+# What only shows where many receipts are in trouble.
+IN_QUEUES = frozenset(
+    {
+        "what was not started is shown while polls are open",
+        "late starts are not renewed",
+        "what waits is not renewed",
+        "messages are received while all is refused",
+        "a batch waits for deletes",
+        "a poll waits for deletes",
+        "what is held behind a failure runs",
+        "a message that comes again is new",
+        "handled messages are forgotten",
+        "any success clears all problems",
+    }
+)
 # What only shows where several workers share the leases.
 IN_FLEETS = frozenset({"no fence", "everybody is taken for dead"})
 MUTANTS: dict[str, Mutant] = {
@@ -367,5 +449,15 @@ MUTANTS: dict[str, Mutant] = {
     "message groups run beside each other": _mutant(poller.queue_poller, "groups_of", _no_groups),
     "a drain keeps what it did not start": _mutant(QueuePoller, "_give_back", _keep_leftovers),
     "a drain does not wait": _mutant(Supervisor, "_limit_drain", _cut_at_once),
+    "what was not started is shown while polls are open": _mutant(SharedQueue, "until_quiet", _never_quiet),
+    "late starts are not renewed": _mutant(Receipts, "_late", _never_late),
+    "what waits is not renewed": _mutant(Receipts, "due", _renew_nothing),
+    "messages are received while all is refused": _mutant(QueueFlow, "refused", _never_closed),
+    "a batch waits for deletes": _mutant(QueuePoller, "_send", _send_after_deletes),
+    "a poll waits for deletes": _mutant(QueuePoller, "_round", _poll_after_deletes),
+    "what is held behind a failure runs": _mutant(Receipts, "failed", _leave_behind),
+    "a message that comes again is new": _mutant(Receipts, "received", _received_as_new),
+    "handled messages are forgotten": _mutant(Settled, "knows", _remember_nothing),
+    "any success clears all problems": _mutant(Meter, "working", _all_is_well),
     "a gap is not reported": _mutant(Poller, "_recover", _recover_silently),
 }

@@ -62,12 +62,14 @@ def _ended(scenario: Scenario, event: Ended) -> Iterator[Violation]:
 def _is_roomy(scenario: Scenario) -> bool:
     """Whether memory is no matter: messages are small, and no stream takes room for its pages."""
     return scenario.byte_budget >= _ROOMY_BYTES and all(
-        plan.kind is SourceKind.SQS and not plan.message_bytes for plan in scenario.mappings
+        plan.kind is SourceKind.SQS for plan in scenario.mappings
     )
 
 
 def _nothing_hinders(scenario: Scenario) -> bool:
-    return not scenario.faults and scenario.drain_timeout_s >= 90.0
+    lives = (*scenario.lives, *(life for place in scenario.fleet for life in place.lives))
+    suspended = any(life.pauses for life in lives)
+    return not scenario.faults and not suspended and scenario.drain_timeout_s >= 90.0
 
 
 def _bound(scenario: Scenario) -> int:

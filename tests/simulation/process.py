@@ -35,7 +35,7 @@ from poller.surroundings import Surroundings
 from poller.telemetry import Operation
 from poller.waiting import Drain
 from tests.fakes.events import read_event
-from tests.fakes.history import Died, DrainBegun, Ended, History, Ready, Restarted, Sent, Started
+from tests.fakes.history import Died, DrainBegun, Ended, History, Ready, Restarted, Sent, Served, Started
 from tests.simulation.loop import WORKS_FOR
 from tests.simulation.seams import (
     Gate,
@@ -186,7 +186,7 @@ class Process:
         parts = self._parts
         destination = parts.destinations.get(mapping.uuid)
         runner_parts = RunnerParts(
-            source=self._gated(parts.sources[mapping.uuid]),
+            source=self._gated(mapping.uuid, parts.sources[mapping.uuid]),
             target=GatedTarget(
                 parts.targets[mapping.uuid], self._gate, partial(self._tell_sent, mapping.uuid)
             ),
@@ -208,14 +208,18 @@ class Process:
         )
         return runner
 
-    def _gated(self, source: Source) -> Source:
+    def _gated(self, place: str, source: Source) -> Source:
         if isinstance(source, QueueSource):
-            return GatedQueue(source, self._gate)
+            return GatedQueue(source, self._gate, partial(self._tell_served, place))
         return GatedSource(source, self._gate)
 
     def _tell_sent(self, place: str, invocation: Invocation) -> None:
         records = tuple(seen.record for seen in read_event(invocation.payload))
         self._parts.history.add(Sent(self._now(), place, self.name, records))
+
+    def _tell_served(self, place: str, operation: Operation) -> None:
+        if not self._gate.dead:
+            self._parts.history.add(Served(self._now(), place, self.name, operation))
 
     def _tell_ready(self, _: int) -> None:
         if not self._gate.dead:

@@ -18,12 +18,15 @@ from tests.fakes.history import (
     Quiet,
     Ready,
     Received,
+    Recovered,
     Refused,
     Renewed,
     Restarted,
+    Served,
     Shown,
     Started,
     Struck,
+    Troubled,
 )
 from tests.simulation.judging import Lives, Violation
 from tests.simulation.scenario import MappingPlan
@@ -49,8 +52,11 @@ _EXCUSES = {*_SOURCE, *_DELETES, FaultKind.RECEIVE_DUPLICATE.value}
 _NO_RENEWAL = {*_SOURCE, FaultKind.RENEW_DENIED.value}
 _BUGS = {FaultKind.FUNCTION_BUG.value, FaultKind.SOURCE_BUG.value}
 
+_OPERATIONS = {"receive", "delete", "renew", "release"}
+
 LONGEST_TRY_S = 35.0  # a slow call and the longest wait before the next
 LONGEST_REST_S = 35.0  # after trouble, until everything is tried again
+SHORT_REST_S = 5.0  # after a process began, or was to end
 MARGIN_S = 5.0  # beyond a function's timeout
 FRESH_S = 1.0  # beyond the batching window: so long after a receive an invocation may start as it is
 REMEMBERED_S = 60.0  # a handled message that comes back is not run for so long
@@ -126,9 +132,15 @@ class QueueOracle:
         self._suspended: dict[str, float] = {}
         """Until when each process was suspended last."""
         self._restarted_at = -1.0
-        self._hindered_at = 0.0
-        """When something other than a delete kept messages from being received or run."""
+        self._free_at = 0.0
+        """From when on nothing but deletes may keep messages from being received or run."""
         self._received_at = 0.0
+        self._refused: dict[str, set[str]] = {}
+        """By process: batches that were refused since its function took or answered something last."""
+        self._closed_at: dict[str, float] = {}
+        """By process: since when its function refuses what it refused before."""
+        self._served: set[tuple[str, str]] = set()
+        """Operations of processes that have succeeded since they were a problem."""
 
     def see(self, event: Event) -> Iterator[Violation]:  # noqa: C901  # a case for each kind of event
         """Take an event in."""
@@ -143,7 +155,7 @@ class QueueOracle:
             case Invoked():
                 yield from self._invoked(event)
             case Refused():
-                yield from self._refused(event)
+                yield from self._turned_away(event)
             case Answered():
                 self._answered(event)
             case Deleted():
@@ -152,6 +164,8 @@ class QueueOracle:
                 yield from self._shown(event)
             case DeadLettered():
                 yield from self._dead_lettered(event)
+            case Served() | Troubled() | Recovered():
+                yield from self._problem(event)
             case Ended(in_time=True):
                 yield from self._all_released(event)
             case Quiet():
@@ -170,17 +184,23 @@ class QueueOracle:
             case Struck():
                 self._struck[event.kind] = event.at
                 if event.kind not in _DELETES:
-                    self._hindered_at = event.at
+                    self._hinder(event.at + LONGEST_REST_S)
                 if event.kind == FaultKind.RECEIVE_LOST:
                     self._lost(event)
             case Restarted():
-                self._restarted_at = self._hindered_at = event.at
+                self._restarted_at = event.at
+                self._hinder(event.at + LONGEST_REST_S)
                 self._forgotten.update(self._in_flight)
             case Paused():
                 self._paused_until = self._suspended[event.process] = event.at + event.seconds
-                self._hindered_at = max(self._hindered_at, self._paused_until)
-            case Started() | Ready() | DrainBegun() | Died() | Ended() | Refused():
-                self._hindered_at = max(self._hindered_at, event.at)
+                self._hinder(self._paused_until + LONGEST_REST_S)
+            case Refused():
+                self._hinder(event.at + LONGEST_REST_S)
+            case Started() | Ready() | DrainBegun() | Died() | Ended():
+                self._hinder(event.at + SHORT_REST_S)
+
+    def _hinder(self, until: float) -> None:
+        self._free_at = max(self._free_at, until)
 
     def _met(self, kinds: set[str], since: float) -> bool:
         return any(self._struck.get(kind, -1.0) >= since for kind in kinds)
@@ -189,6 +209,18 @@ class QueueOracle:
         for message in self._messages.values():
             if message.last is not None and message.last.at == event.at:
                 message.last.told = False
+
+    def _problem(self, event: Served | Troubled | Recovered) -> Iterator[Violation]:
+        """A problem is over when what failed has succeeded, whatever else does (I8)."""
+        key = (event.process, event.operation)
+        match event:
+            case Served():
+                self._served.add(key)
+            case Troubled():
+                self._served.discard(key)
+            case Recovered() if event.operation in _OPERATIONS and key not in self._served:
+                text = f"{event.process}: {event.operation}"
+                yield Violation("recovered without a success", event.at, text)
 
     # ----- receiving
 
@@ -207,6 +239,10 @@ class QueueOracle:
         if before is not None and hidden:
             before.superseded = True
         yield from self._spent(message, event.at)
+        closed_at = self._closed_at.get(event.process)
+        if closed_at is not None and event.at > closed_at + 20.0 + FRESH_S:  # a poll that was open
+            text = f"{message.name}; {event.process} is refused everything since {closed_at:.3f}"
+            yield Violation("received while the function takes nothing", event.at, text)
         if event.process and message.given_back_by == event.process:
             text = f"{message.name} was given back and received again by {event.process}"
             yield Violation("a drain spent more than one receive", event.at, text)
@@ -223,8 +259,8 @@ class QueueOracle:
 
     def _receiving(self, now: float) -> Iterator[Violation]:
         """Nothing but the function's own pace keeps visible messages from being received (I8)."""
-        longest_s = 20.0 + self._held_s
-        since = max(self._received_at, self._hindered_at + LONGEST_REST_S)
+        longest_s = 2 * self._held_s
+        since = max(self._received_at, self._free_at)
         if now - since <= longest_s or self._plan.mapping.event_source.fifo or not self._roomy:
             return
         visible = [m for m in self._messages.values() if not m.gone and m.handled_at is None]
@@ -281,6 +317,12 @@ class QueueOracle:
             receive.ran = True
             message.attempted = True
         self._in_flight[event.number] = event
+        self._took(event.process)
+
+    def _took(self, process: str) -> None:
+        """A function took something of a process, or answered it."""
+        self._refused.pop(process, None)
+        self._closed_at.pop(process, None)
 
     @property
     def _most(self) -> float:
@@ -290,7 +332,12 @@ class QueueOracle:
         limits = [limit for limit in (plan.mapping.maximum_concurrency, known) if limit is not None]
         return min(limits, default=float("inf"))
 
-    def _refused(self, event: Refused) -> Iterator[Violation]:
+    def _turned_away(self, event: Refused) -> Iterator[Violation]:
+        """A batch is refused again, and nothing was taken meanwhile: nothing more is received."""
+        again = event.request_id in self._refused.setdefault(event.process, set())
+        self._refused[event.process].add(event.request_id)
+        if again:
+            self._closed_at.setdefault(event.process, event.at)
         for name in event.records:
             yield from self._prompt(event.at, self._messages[name])
             self._messages[name].attempted = True
@@ -373,15 +420,17 @@ class QueueOracle:
         """What is held waits for its function only (I8)."""
         if message.last is None or message.last.superseded or message.attempted:
             return
-        since = max(message.last.at, self._hindered_at + LONGEST_REST_S)
+        since = max(message.last.at, self._free_at)
         if now - since > self._held_s:
             text = f"{message.name} was received at {message.last.at:.3f}"
             yield Violation("held behind somebody else's delete", now, text)
 
     @property
     def _held_s(self) -> float:
-        """How long a message may be held while nothing hinders: a window, and a run or two before it."""
-        return self._plan.mapping.maximum_batching_window_in_seconds + 2 * self._plan.timeout_s + MARGIN_S
+        """How long a message may be held while nothing hinders: a window, and the runs before it."""
+        plan = self._plan
+        runs = 6 if plan.message_bytes or plan.mapping.batch_size > 10 else 2
+        return plan.mapping.maximum_batching_window_in_seconds + runs * plan.duration_s + MARGIN_S
 
     def _is_explained(self, event: Invoked, message: _Message) -> bool:
         handled_at = message.handled_at or 0.0
@@ -400,6 +449,7 @@ class QueueOracle:
     # ----- outcomes
 
     def _answered(self, event: Answered) -> None:
+        self._took(event.process)
         invoked = self._in_flight.pop(event.number, None)
         if invoked is None:
             return
@@ -416,7 +466,7 @@ class QueueOracle:
                 message.handled_in_time = receive.until > event.at + 1.0 and message.last is receive
             else:
                 self._failed_at[message.group] = event.at
-                self._hindered_at = event.at
+                self._hinder(event.at + LONGEST_REST_S)
 
     def _deleted(self, event: Deleted) -> Iterator[Violation]:
         """Only what was handled is deleted (I2)."""

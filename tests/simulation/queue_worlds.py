@@ -31,7 +31,8 @@ _REST = (
     FaultKind.FUNCTION_SLOW,
     FaultKind.FUNCTION_BUG,
 )
-LARGE_BYTES = 1_000_000  # six of them make two events
+LARGE_BYTES = 1_000
+PAYLOAD_BYTES = 4_500  # four large messages, so that a receive of more makes several events
 
 
 def generate_queues(seed: int) -> Scenario:
@@ -50,18 +51,19 @@ def generate_queues(seed: int) -> Scenario:
         fleet=tuple(Place(rate=1.0, lives=each) for each in lives) if workers > 1 else (),
         heal_at=heal_at,
         tempo=tempo(chance),
+        payload_bytes=PAYLOAD_BYTES,
         drain_timeout_s=chance.choice((1.0, 10.0, 30.0, 90.0, 90.0)),
     )
 
 
 def _plan(chance: random.Random, name: str, heal_at: float) -> MappingPlan:
     plan = mapping_plan(chance, name, SourceKind.SQS, heal_at, 0.0)
-    large = plan.mapping.event_source.fifo and chance.random() < 0.2
+    large = plan.mapping.event_source.fifo and chance.random() < 0.5
     mapping = plan.mapping
     return replace(
         plan,
         mapping=replace(mapping, batch_size=10) if large else mapping,
-        writes=_writes(chance, plan, heal_at)[: 20 if large else None],
+        writes=_writes(chance, plan, heal_at),
         poison=plan.poison if chance.random() < 0.3 else (),
         visibility_timeout_s=plan.timeout_s + chance.choice((0.0, 4.0, 10.0, 40.0)),
         max_receive_count=chance.choice((None, 1, 2, 3)),

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from mappings.arns import SourceKind
 from mappings.model import EventSourceMapping
+from poller.core.payload import MAX_PAYLOAD_BYTES
 from poller.rules import Tempo
 from tests.fakes.faults import Fault
 
@@ -117,5 +118,7 @@ class Scenario:
     kill_at_step: int | None = None
     """Kill the first process right before this step of the loop, counted from its start."""
     tempo: Tempo = field(default_factory=Tempo)
+    payload_bytes: int = MAX_PAYLOAD_BYTES
+    """Largest event of a function."""
     byte_budget: int = 64 * 1024 * 1024
     drain_timeout_s: float = 90.0

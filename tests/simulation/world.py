@@ -7,11 +7,14 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from unittest.mock import patch
 
 import anyio
 import structlog
 
+import poller.rules
 from mappings.arns import SourceKind
+from poller.core.batching import BatchLimits
 from poller.core.records import PositionKind
 from poller.interfaces import Source
 from poller.leases.memory import MemoryLeaseStore
@@ -60,8 +63,10 @@ def run(scenario: Scenario) -> Run:
     history = History()
     configuration = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    limits = partial(BatchLimits, payload_bytes=scenario.payload_bytes)
     try:
-        anyio.run(_World(scenario, history).run, backend_options={"loop_factory": make_loop})
+        with patch.object(poller.rules, "BatchLimits", limits):  # a mapping has no say in it
+            anyio.run(_World(scenario, history).run, backend_options={"loop_factory": make_loop})
     finally:
         structlog.configure(**configuration)
     return Run(scenario=scenario, history=history, steps=loops[0].steps, virtual_s=loops[0].time())
