@@ -47,7 +47,7 @@ class _Poll:
     process: str
     suspended: bool = False
     """Its process stands still, or stood: it reads the answer when it goes on."""
-    answer: list[_Message] = field(default_factory=list)
+    answer: list[Record] = field(default_factory=list)
 
 
 class FakeQueue:
@@ -127,6 +127,10 @@ class FakeQueue:
             self._hand_out(message, now + hide_s, process=process, told=told)
             taken.append(message)
         return taken
+
+    def told(self, messages: Sequence[_Message]) -> list[Record]:
+        """What a reader is told of messages that were handed out."""
+        return [_record(message, self.message_bytes) for message in messages]
 
     def again(self, *, process: str, hide_s: float) -> list[_Message]:
         """Hand out one hidden message once more, as a standard queue may."""
@@ -216,7 +220,7 @@ class FakeQueue:
     def _serve_suspended(self, now: float) -> None:
         for poll in self._polls:
             if poll.suspended and not poll.answer and poll.until > now:
-                poll.answer = self.take(poll.limit, process=poll.process, hide_s=poll.hide_s)
+                poll.answer = self.told(self.take(poll.limit, process=poll.process, hide_s=poll.hide_s))
 
     def _serve_orphans(self, now: float) -> None:
         waiting = [orphan for orphan in self._orphans if orphan[0] > now]
@@ -296,16 +300,13 @@ class FakeQueueReader:
         asked_at = self._clock.monotonic()
         await wire.there()
         wire.source_fails()
-        messages = await self._poll(min(limit, BATCH), wait_s)
-        if messages and wire.faults.strike(wire.place, FaultKind.RECEIVE_LOST):
+        records = await self._poll(min(limit, BATCH), wait_s)
+        if records and wire.faults.strike(wire.place, FaultKind.RECEIVE_LOST):
             raise SourceUnavailable(f"{wire.place}: the answer was lost")
         since = hidden_since(
             asked_at=asked_at, answered_at=self._clock.monotonic(), longest_s=wait_s + ANSWER_MARGIN_S
         )
-        return Page(
-            records=[_record(message, queue.message_bytes) for message in messages],
-            hidden=(since, since + self._hide_s),
-        )
+        return Page(records=records, hidden=(since, since + self._hide_s))
 
     async def delete(self, records: Sequence[Record]) -> Unsettled:
         """DeleteMessageBatch."""
@@ -337,18 +338,18 @@ class FakeQueueReader:
         await wire.back()
         return Unsettled(lost=lost, reason="MessageNotInflight" if lost else "")
 
-    async def _poll(self, limit: int, wait_s: float) -> list[_Message]:
+    async def _poll(self, limit: int, wait_s: float) -> list[Record]:
         queue = self._queue
         until = queue.clock.monotonic() + wait_s
         if queue.wire.faults.strike(queue.place, FaultKind.RECEIVE_DUPLICATE):
             again = queue.again(process=self._process, hide_s=self._hide_s)
             if again:
-                return again
+                return queue.told(again)
         answered = False
         with queue.polling(until, limit, self._hide_s, self._process) as poll:
             try:
                 while not poll.answer:
-                    poll.answer = queue.take(limit, process=self._process, hide_s=self._hide_s)
+                    poll.answer = queue.told(queue.take(limit, process=self._process, hide_s=self._hide_s))
                     if poll.answer or queue.clock.monotonic() >= until:
                         break
                     await queue.wait(until)

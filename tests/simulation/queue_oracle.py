@@ -48,8 +48,7 @@ _DELETES = {
 }
 # Faults after which another process may be given a handled message again.
 _EXCUSES = {*_SOURCE, *_DELETES, FaultKind.RECEIVE_DUPLICATE.value}
-# Faults that keep a message from being hidden for longer.
-_NO_RENEWAL = {*_SOURCE, FaultKind.RENEW_DENIED.value}
+_DENIED = {FaultKind.RENEW_DENIED.value}
 _BUGS = {FaultKind.FUNCTION_BUG.value, FaultKind.SOURCE_BUG.value}
 
 _OPERATIONS = {"receive", "delete", "renew", "release"}
@@ -239,10 +238,7 @@ class QueueOracle:
         if before is not None and hidden:
             before.superseded = True
         yield from self._spent(message, event.at)
-        closed_at = self._closed_at.get(event.process)
-        if closed_at is not None and event.at > closed_at + 20.0 + FRESH_S:  # a poll that was open
-            text = f"{message.name}; {event.process} is refused everything since {closed_at:.3f}"
-            yield Violation("received while the function takes nothing", event.at, text)
+        yield from self._received_for(event)
         if event.process and message.given_back_by == event.process:
             text = f"{message.name} was given back and received again by {event.process}"
             yield Violation("a drain spent more than one receive", event.at, text)
@@ -256,6 +252,22 @@ class QueueOracle:
             superseded=hidden or self._runs(message),
             unread=self._suspended.get(event.process, -1.0) > event.at,
         )
+
+    def _received_for(self, event: Received) -> Iterator[Violation]:
+        """Nothing is received for a function that takes nothing, while a batch is there to try it with (I7)."""
+        closed_at = self._closed_at.get(event.process)
+        if closed_at is None:
+            return
+        if not self._holds_some(event.process, event.at):
+            self._took(event.process)  # it cannot know
+        elif event.at > closed_at + 20.0 + FRESH_S:  # no poll that was open
+            text = f"{event.record}; {event.process} is refused everything since {closed_at:.3f}"
+            yield Violation("received while the function takes nothing", event.at, text)
+
+    def _holds_some(self, process: str, now: float) -> bool:
+        """Whether a process has messages to try its function with."""
+        held = [m.last for m in self._messages.values() if m.last is not None and m.last.by == process]
+        return any(not receive.ran and receive.until > now and receive.at < now for receive in held)
 
     def _receiving(self, now: float) -> Iterator[Violation]:
         """Nothing but the function's own pace keeps visible messages from being received (I8)."""
@@ -291,7 +303,8 @@ class QueueOracle:
             or receive.superseded
             or receive.by in self._lives.draining
             or self._lives.unclean(receive.by)
-            or self._met(_NO_RENEWAL | _BUGS, receive.at)
+            or self._met(_SOURCE | _BUGS, receive.at)
+            or self._met(_DENIED, receive.at - DENIED_S - LONGEST_TRY_S)
             or (message.group is not None and self._failed_at.get(message.group, -1.0) >= receive.at)
             or self._paused_until >= receive.at
             or self._restarted_at >= receive.at
@@ -397,7 +410,7 @@ class QueueOracle:
             any(self._messages[name].doubled for name in names)
             or self._lives.unclean(other.process)
             or self._paused_until >= other.at
-            or self._met(_NO_RENEWAL, other.at - DENIED_S)
+            or self._met(_SOURCE | _DENIED, other.at - DENIED_S - LONGEST_TRY_S)
         )
 
     def _in_time(self, event: Invoked, message: _Message, receive: _Receive) -> Iterator[Violation]:
@@ -411,7 +424,7 @@ class QueueOracle:
         run_s = plan.timeout_s if plan.timeout_known else plan.visibility_timeout_s
         waited_s = event.at - receive.since - plan.mapping.maximum_batching_window_in_seconds
         enough = receive.until - event.at >= run_s + MARGIN_S - TOLERANCE_S
-        denied = self._met({FaultKind.RENEW_DENIED.value}, event.at - DENIED_S - LONGEST_TRY_S)
+        denied = self._met(_DENIED, event.at - DENIED_S - LONGEST_TRY_S)
         if waited_s > FRESH_S + TOLERANCE_S and not enough and not denied:
             text = f"{message.name} waited {waited_s:.1f} s and has {receive.until - event.at:.1f} s left"
             yield Violation("started late", event.at, text)
