@@ -116,6 +116,7 @@ class QueuePool:
             try:
                 async with anyio.create_task_group() as renewals:
                     renewals.start_soon(keeper.run)
+                    renewals.start_soon(keeper.watch)
                     async with anyio.create_task_group() as pollers:
                         await self._follow(pollers, self._poller_parts(queue, reader, keeper))
                     renewals.cancel_scope.cancel()

@@ -9,6 +9,7 @@ from poller.core.batching import Batch
 from poller.core.receipts import Check, Receipts
 from poller.core.records import Page, Record, total_size
 from poller.core.retrying import reduced
+from poller.core.visibility import LATE_S
 from poller.deleter import ENTRIES, Deleter
 from poller.errors import SourceDenied, SourceError
 from poller.interfaces import NotStarted, QueueReader
@@ -19,6 +20,7 @@ from poller.telemetry import Meter, Operation
 LOOKS = 8  # at what waits, in the time for which a receive hides a message beyond its batching window
 SHORTEST_LOOK_S = 0.25
 LONGEST_LOOK_S = 5.0
+TICK_S = 2.0  # between two looks whether time has jumped; a jump of less is in the margin of each run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,8 @@ class ReceiptKeeper:
         since, until = page.hidden
         parts = self._parts
         parts.meter.polled(parts.shard, page.records)
-        intake = self._receipts.received(page.records, since=since, until=until)
+        doubtful = self._now() - since > LATE_S  # it was read later than any answer comes
+        intake = self._receipts.received(page.records, since=since, until=until, doubtful=doubtful)
         parts.meter.left(intake.repeated)
         if not page.records[0].receives:
             parts.meter.attributes_missing(parts.shard)
@@ -157,6 +160,15 @@ class ReceiptKeeper:
                 async with anyio.create_task_group() as group:
                     for chunk in _chunks(due):
                         group.start_soon(self._renew, chunk, self._receipts.visibility.waiting_s)
+
+    async def watch(self) -> None:
+        """Notice when this process was suspended, until cancelled."""
+        while True:
+            begun = self._now()
+            await anyio.sleep(TICK_S)
+            now = self._now()
+            if now - begun > 2 * TICK_S:
+                self._receipts.stood_still(begun, now)
 
     @property
     def _look_s(self) -> float:

@@ -45,6 +45,8 @@ class Receipt(Struct, kw_only=True):
     renewing: bool = False
     ended: bool = False
     """The queue refused to renew it."""
+    doubtful: bool = False
+    """It may have been hidden for longer than is known: this process stood still when it was answered."""
 
 
 class Intake(Struct, frozen=True, kw_only=True):
@@ -118,6 +120,7 @@ class Receipts:
         self._replaced: set[str] = set()
         """Messages whose handle is not that of the record which is being delivered."""
         self._denied_until = float("-inf")
+        self._stood_until = float("-inf")
 
     def __len__(self) -> int:
         """How many messages are in flight."""
@@ -125,14 +128,18 @@ class Receipts:
 
     # ----- receiving
 
-    def received(self, records: Sequence[Record], *, since: float, until: float) -> Intake:
+    def received(
+        self, records: Sequence[Record], *, since: float, until: float, doubtful: bool = False
+    ) -> Intake:
         """Take in the messages of one receive, in order.
 
         Args:
             records: As they were received.
             since: From when they are hidden.
             until: When they become visible to others.
+            doubtful: Whether they may have been hidden for longer.
         """
+        doubtful = doubtful or since <= self._stood_until + LATE_S  # the answer lay here unread
         held: list[Record] = []
         settled: list[Record] = []
         repeated = 0
@@ -142,6 +149,7 @@ class Receipts:
             if known is not None:
                 repeated += 1
                 known.record, known.since, known.until, known.ended = record, since, until, False
+                known.doubtful = doubtful
                 self._replaced.add(message)
                 continue
             stage = Stage.HELD
@@ -151,7 +159,7 @@ class Receipts:
             else:
                 held.append(record)
             self._receipts[message] = Receipt(
-                record=record, received_at=since, since=since, until=until, stage=stage
+                record=record, received_at=since, since=since, until=until, stage=stage, doubtful=doubtful
             )
         return Intake(held=held, settled=settled, repeated=repeated)
 
@@ -179,7 +187,7 @@ class Receipts:
             receipt = self._receipts[record.item_identifier]
             if receipt.behind:
                 behind.append(record)
-            elif receipt.ended or receipt.until <= now:
+            elif self._lapsed(receipt, now):
                 lapsed.append(record)
             elif self._late(receipt, now):
                 renew.append(record)
@@ -191,11 +199,19 @@ class Receipts:
         """Whether nothing speaks against any of them: the usual case, without a list for each part."""
         for record in records:
             receipt = self._receipts[record.item_identifier]
-            if receipt.behind or receipt.ended or receipt.until <= now or self._late(receipt, now):
+            if receipt.behind or self._lapsed(receipt, now) or self._late(receipt, now):
                 return False
         return True
 
+    def _lapsed(self, receipt: Receipt, now: float) -> bool:
+        """Whether others may have it; of a doubtful receipt only the queue knows, when it is renewed."""
+        if receipt.doubtful and now >= self._denied_until:
+            return receipt.ended
+        return receipt.ended or receipt.until <= now
+
     def _late(self, receipt: Receipt, now: float) -> bool:
+        if receipt.doubtful:
+            return now >= self._denied_until
         if now - receipt.since <= self.visibility.window_s + LATE_S:
             return False
         return receipt.until - now < self.visibility.start_s and now >= self._denied_until
@@ -293,7 +309,7 @@ class Receipts:
         for record in records:
             receipt = self._receipts.get(record.item_identifier)
             if receipt is not None:
-                receipt.since, receipt.until = since, until
+                receipt.since, receipt.until, receipt.doubtful = since, until, False
 
     def ended(self, records: Sequence[Record]) -> None:
         """The queue refused to renew them because of their receipts: others may have them."""
@@ -301,6 +317,12 @@ class Receipts:
             receipt = self._receipts.get(record.item_identifier)
             if receipt is not None and receipt.record.receipt == record.receipt:
                 receipt.ended = True
+
+    def stood_still(self, since: float, until: float) -> None:
+        """This process was suspended: what it read since then had perhaps been waiting here."""
+        self._stood_until = until
+        for receipt in self._waiting():
+            receipt.doubtful = receipt.doubtful or receipt.since > since
 
     def denied(self, now: float) -> None:
         """Renewals are not allowed: messages start while they are hidden, as AWS's do (semantics 2.10.3)."""

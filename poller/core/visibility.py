@@ -83,7 +83,7 @@ def long_poll_s(longest_s: float, *, grace_s: float | None) -> float:
 
 
 def hidden_since(*, asked_at: float, answered_at: float, longest_s: float) -> float:
-    """Return the monotonic time from which a received message is hidden, at the earliest.
+    """Return the monotonic time from which a received message is hidden.
 
     An answer that was read later than any answer comes was waiting here, in a process that was suspended.
 

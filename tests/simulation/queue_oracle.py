@@ -61,6 +61,7 @@ FRESH_S = 1.0  # beyond the batching window: so long after a receive an invocati
 REMEMBERED_S = 60.0  # a handled message that comes back is not run for so long
 DENIED_S = 30.0  # between two renewals that are denied
 TOLERANCE_S = 0.1
+NOTICED_S = 4.0  # a process that is suspended for less does not notice
 
 
 @dataclass(slots=True, eq=False)
@@ -128,8 +129,8 @@ class QueueOracle:
         self._struck: dict[str, float] = {}
         """When each kind of fault was met last."""
         self._paused_until = -1.0
-        self._suspended: dict[str, float] = {}
-        """Until when each process was suspended last."""
+        self._barely_suspended: dict[str, float] = {}
+        """Until when each process was suspended last, for a time too short to notice."""
         self._restarted_at = -1.0
         self._free_at = 0.0
         """From when on nothing but deletes may keep messages from being received or run."""
@@ -191,7 +192,9 @@ class QueueOracle:
                 self._hinder(event.at + LONGEST_REST_S)
                 self._forgotten.update(self._in_flight)
             case Paused():
-                self._paused_until = self._suspended[event.process] = event.at + event.seconds
+                self._paused_until = event.at + event.seconds
+                if event.seconds < NOTICED_S:
+                    self._barely_suspended[event.process] = self._paused_until
                 self._hinder(self._paused_until + LONGEST_REST_S)
             case Refused():
                 self._hinder(event.at + LONGEST_REST_S)
@@ -250,11 +253,11 @@ class QueueOracle:
             until=event.hidden_until,
             told=event.told,
             superseded=hidden or self._runs(message),
-            unread=self._suspended.get(event.process, -1.0) > event.at,
+            unread=self._barely_suspended.get(event.process, -1.0) > event.at,
         )
 
     def _received_for(self, event: Received) -> Iterator[Violation]:
-        """Nothing is received for a function that takes nothing, while a batch is there to try it with (I7)."""
+        """A function that takes nothing is tried with what there is; nothing more is received (I7)."""
         closed_at = self._closed_at.get(event.process)
         if closed_at is None:
             return
