@@ -28,9 +28,10 @@ def takes_files(*, required: bool = True) -> Callable[[Callable[..., None]], Cal
             "--set",
             "values",
             multiple=True,
-            metavar="NAME=VALUE",
+            metavar="[FILE:]NAME=VALUE",
             help="A value to which a template refers: a parameter (Stage), a pseudo parameter (AWS::Region), "
-            "or what a resource is or has (Orders, Orders.Arn). Repeatable; comes before --parameters.",
+            "or what a resource is or has (Orders, Orders.Arn). FILE: says for which of the files it is. "
+            "Repeatable; comes before --parameters.",
         ),
         click.option(
             "--parameters",
@@ -47,13 +48,16 @@ def takes_files(*, required: bool = True) -> Callable[[Callable[..., None]], Cal
     return decorate
 
 
-def read_answers(values: tuple[str, ...], parameters: str | None) -> "Mapping[str, Answer]":
+def read_answers(
+    values: tuple[str, ...], parameters: str | None, files: tuple[str, ...]
+) -> "Mapping[str, Answer]":
     """Read what is given for the names to which files refer; what is wrong with it ends the process."""
     from mappings.errors import InvalidFile  # noqa: PLC0415  # heavy
+    from mappings.files import file_names  # noqa: PLC0415
     from mappings.readers.answers import answers_of_flags, read_parameters  # noqa: PLC0415
 
     try:
-        of_flags = answers_of_flags(values)
+        of_flags = answers_of_flags(values, file_names(files))
         return of_flags if parameters is None else read_parameters(parameters) | of_flags
     except InvalidFile as error:
         refuse(*error.problems)

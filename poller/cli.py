@@ -93,7 +93,7 @@ def run(
     settings = settings_of(flags)
     if not files and settings.api is None:
         refuse("no mapping file is given and the API is off: there is nothing to poll")
-    answers = read_answers(values, parameters)
+    answers = read_answers(values, parameters, files)
     mapping_set = read_mapping_set(files, answers) if files or answers else None
 
     from poller.worker import Worker, run_until_signalled  # noqa: PLC0415  # heavy
@@ -106,7 +106,7 @@ def run(
 @takes_files()
 def validate(files: tuple[str, ...], values: tuple[str, ...], parameters: str | None) -> None:
     """Check mapping files and import their handlers; exit code 2 names what is wrong."""
-    mapping_set = read_mapping_set(files, read_answers(values, parameters))
+    mapping_set = read_mapping_set(files, read_answers(values, parameters, files))
 
     from poller.settings import handler_environment  # noqa: PLC0415  # heavy
     from poller.targets import check_functions  # noqa: PLC0415

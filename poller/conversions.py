@@ -22,7 +22,7 @@ def import_mappings(files: tuple[str, ...], values: tuple[str, ...], parameters:
     show -json` for a plan or a state, serverless.yml, and ACK manifests; what they are is told by their
     content. `run` and `validate` take the same files as they are: this shows how they are understood.
     """
-    mapping_set = read_mapping_set(files, read_answers(values, parameters))
+    mapping_set = read_mapping_set(files, read_answers(values, parameters, files))
 
     from mappings.writing import as_mapping_file  # noqa: PLC0415  # heavy
 
@@ -46,7 +46,7 @@ def export_mappings(
     mapping the object is printed, for several a list of them, which the AWS CLI does not take: there, use
     --out. Functions keep their names, except that one defined as `lambda: NAME` is that NAME.
     """
-    mapping_set = read_mapping_set(files, read_answers(values, parameters))
+    mapping_set = read_mapping_set(files, read_answers(values, parameters, files))
 
     from mappings.writing import as_cli_inputs, as_json  # noqa: PLC0415  # heavy
 
@@ -70,7 +70,7 @@ def print_policy(
     A key of AWS KMS, where one encrypts a source, a destination or the table, needs kms:Decrypt (and
     kms:GenerateDataKey to send to a destination) on top: which key that is, the files do not say.
     """
-    mapping_set = read_mapping_set(files, read_answers(values, parameters))
+    mapping_set = read_mapping_set(files, read_answers(values, parameters, files))
     settings = settings_of({"state": state})
 
     import orjson  # noqa: PLC0415  # heavy

@@ -109,7 +109,7 @@ def import_kcl(
     renewed. The mapping is one of the files.
     """
     settings = _settings(given, **flags)
-    chosen = _chosen(read_mapping_set(files, read_answers(values, parameters)), mapping)
+    chosen = _chosen(read_mapping_set(files, read_answers(values, parameters, files)), mapping)
 
     from poller.positions import import_kcl as take_over  # noqa: PLC0415  # heavy
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from mappings.errors import shown
 from mappings.readers.conversion import typed
-from mappings.readers.found import FoundMapping, Unresolved
+from mappings.readers.found import FoundMapping, Problem, Unresolved
 from mappings.readers.intrinsics import ABSENT
 from mappings.readers.template import Template
 
@@ -51,19 +51,21 @@ def mappings_in(template: Template, section: str = "Resources") -> list[FoundMap
             # A loop or an inclusion makes resources that nobody here can see.
             found.append(FoundMapping(place=place, problems=(f"{logical_id} is not supported",)))
         elif isinstance(resource, Mapping) and resource.get("Type") == _TYPE:
-            problems = [f"the attribute {key} is not supported" for key in resource if key not in _ATTRIBUTES]
+            problems: list[Problem] = [
+                f"the attribute {key} is not supported" for key in resource if key not in _ATTRIBUTES
+            ]
             if is_wanted(template, resource, problems):
                 properties = resource.get("Properties", {})
                 found.append(request_of(template, place, properties, problems))
     return found
 
 
-def is_wanted(template: Template, resource: Mapping[str, object], problems: list[str]) -> bool:
+def is_wanted(template: Template, resource: Mapping[str, object], problems: list[Problem]) -> bool:
     """Return whether the Condition of a resource holds; what is not known of it is added to its problems."""
     try:
         return "Condition" not in resource or template.condition(str(resource["Condition"]))
     except Unresolved as unresolved:
-        problems.append(f"Condition: {unresolved.sentence}")
+        problems.extend(unresolved.within(".Condition").questions)
         return True
 
 
@@ -71,7 +73,7 @@ def request_of(
     template: Template,
     place: str,
     properties: object,
-    problems: Iterable[str],
+    problems: Iterable[Problem],
     spelled: Mapping[str, str] | None = None,
 ) -> FoundMapping:
     """Return the request that the properties of a mapping make; an unknown one is left for validation.
@@ -82,19 +84,23 @@ def request_of(
     if not isinstance(properties, Mapping):
         return FoundMapping(place=place, problems=(*problems, "Properties must be an object"))
     request: dict[str, object] = {}
+    unnamed: str | None = None
     for name, expression in properties.items():
-        evaluate = template.function_name_of if name == "FunctionName" else template.value_of
         try:
-            value = evaluate(expression)
+            if name == "FunctionName":
+                function = template.function_name_of(expression)
+                value, unnamed = function.name, function.unnamed
+            else:
+                value = template.value_of(expression)
         except Unresolved as unresolved:
-            problems.append(unresolved.within(f".{(spelled or {}).get(name, name)}").sentence)
+            problems.extend(unresolved.within(f".{(spelled or {}).get(name, name)}").questions)
             continue
         if value is not ABSENT:
             member = _PROPERTIES.get(name, str(name))
             request[member] = _tags(value) if name == "Tags" else value
     converted = typed(request)
     assert isinstance(converted, dict)
-    return FoundMapping(place=place, request=converted, problems=tuple(problems))
+    return FoundMapping(place=place, request=converted, problems=tuple(problems), unnamed=unnamed)
 
 
 def _tags(value: object) -> object:

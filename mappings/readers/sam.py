@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from mappings.errors import shown
-from mappings.readers.answers import Answers
+from mappings.readers.answers import FileAnswers
 from mappings.readers.cloudformation import is_wanted, request_of
-from mappings.readers.found import FoundMapping, Unresolved
+from mappings.readers.found import FoundMapping, Problem, Unresolved
 from mappings.readers.intrinsics import ABSENT
 from mappings.readers.template import Template
 
@@ -34,7 +34,7 @@ _OWN = ("FunctionName", "EventSourceArn", "Tags")
 
 
 def mappings_in(
-    template: Template, document: Mapping[str, object], answers: Answers
+    template: Template, document: Mapping[str, object], answers: FileAnswers
 ) -> Iterator[FoundMapping]:
     """Yield the mappings of the functions' events."""
     for logical_id, resource in template.resources.items():
@@ -49,7 +49,7 @@ def mappings_in(
         for name, event in events.items():
             place = f"Resources.{logical_id}.Events.{name}"
             kind = event.get("Type") if isinstance(event, Mapping) else None
-            problems: list[str] = []
+            problems: list[Problem] = []
             if str(kind) in _PUSHED or not is_wanted(template, resource, problems):
                 continue
             if str(kind) not in _SOURCES:
@@ -74,7 +74,7 @@ def _refusal(kind: object) -> str:
 
 
 def _mapping(
-    template: Template, place: str, event: Mapping[str, object], problems: list[str]
+    template: Template, place: str, event: Mapping[str, object], problems: list[Problem]
 ) -> FoundMapping:
     source = _SOURCES[str(event["Type"])]
     properties = event.get("Properties", {})
@@ -100,15 +100,17 @@ def _without_type(config: object) -> object:
 
 
 def _with_function(
-    template: Template, found: FoundMapping, logical_id: str, alias: object, answers: Answers
+    template: Template, found: FoundMapping, logical_id: str, alias: object, answers: FileAnswers
 ) -> FoundMapping:
     """Return the mapping with the function whose event it is, or the alias that SAM publishes for it."""
     try:
-        name = template.name_of(logical_id)
+        function = template.function_name_of({"Ref": logical_id})
         qualifier = ABSENT if alias is None else template.value_of(alias)
     except Unresolved as unresolved:
-        problem = f"the name of the function: {unresolved.sentence}"
-        return replace(found, problems=(*found.problems, problem))
+        questions = unresolved.within("the name of the function").questions
+        return replace(found, problems=(*found.problems, *questions))
+    name, unnamed = function.name, function.unnamed
     if qualifier is not ABSENT:
-        name = answers.get(f"{logical_id}.Alias") or f"{name}:{qualifier}"
-    return replace(found, request={**found.request, "FunctionName": name})
+        answer = answers.get(f"{logical_id}.Alias", own=True)
+        name, unnamed = (f"{name}:{qualifier}", unnamed) if answer is None else (answer, None)
+    return replace(found, request={**found.request, "FunctionName": name}, unnamed=unnamed)

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 from mappings.errors import shown
 from mappings.readers import cloudformation
-from mappings.readers.answers import Answers
+from mappings.readers.answers import FileAnswers
 from mappings.readers.cloudformation import request_of
-from mappings.readers.found import FoundMapping, Unresolved
+from mappings.readers.found import FoundMapping, Problem, Unresolved
 from mappings.readers.template import Template
 from mappings.readers.variables import Variables
 
@@ -55,7 +55,7 @@ def is_service(document: object) -> bool:
     return isinstance(document, Mapping) and {"service", "provider"} <= document.keys()
 
 
-def mappings_in(document: Mapping[str, object], answers: Answers) -> list[FoundMapping]:
+def mappings_in(document: Mapping[str, object], answers: FileAnswers) -> list[FoundMapping]:
     """Return the mappings of the functions' events, then those among the resources."""
     service = _Service(document, answers)
     events = list(service.events())
@@ -66,7 +66,7 @@ def mappings_in(document: Mapping[str, object], answers: Answers) -> list[FoundM
 class _Service:
     """One serverless.yml: its variables, its functions, and the template that its resources make."""
 
-    def __init__(self, document: Mapping[str, object], answers: Answers) -> None:
+    def __init__(self, document: Mapping[str, object], answers: FileAnswers) -> None:
         self.problems: list[FoundMapping] = []
         self._answers = answers
         self._variables = Variables(document, answers)
@@ -107,7 +107,7 @@ class _Service:
             try:
                 value = self._variables.text(part) if isinstance(part, str) else part
             except Unresolved as unresolved:
-                self.problems.append(FoundMapping(place=place, problems=(str(unresolved),)))
+                self.problems.append(FoundMapping(place=place, problems=unresolved.questions))
                 continue
             if isinstance(value, Mapping):
                 merged |= value
@@ -120,11 +120,11 @@ class _Service:
             value = self._variables.text(section) if isinstance(section, str) else section
             if isinstance(value, list):
                 return value
-            problem = f"{shown(value)} is no list" if value else None
+            problems: tuple[Problem, ...] = (f"{shown(value)} is no list",) if value else ()
         except Unresolved as unresolved:
-            problem = str(unresolved)
-        if problem is not None:
-            self.problems.append(FoundMapping(place=place, problems=(problem,)))
+            problems = unresolved.questions
+        if problems:
+            self.problems.append(FoundMapping(place=place, problems=problems))
         return []
 
     def _resources(self, section: object) -> Mapping[str, object]:
@@ -145,7 +145,7 @@ class _Service:
         return {**template, "Resources": {**functions, **template.get("Resources", {})}}
 
     def _target(self, key: str) -> object:
-        answer = self._answers.get(f"functions.{key}")
+        answer = self._answers.get(f"functions.{key}", own=True)
         if answer is not None:
             return answer
         function = self._functions[key]
@@ -156,18 +156,20 @@ class _Service:
         try:
             written = self._variables.text(value) if isinstance(value, str) else value
         except Unresolved as unresolved:
-            return FoundMapping(place=place, problems=(f"arn: {unresolved}",))
+            return FoundMapping(place=place, problems=unresolved.within(".arn").questions)
         if not isinstance(written, Mapping) or (len(written) == 1 and not written.keys() <= {"arn"}):
             written = {"arn": written}
         known = _PROPERTIES[kind]
-        problems = [f"{name} is not a property of a {kind} event" for name in written if name not in known]
+        problems: list[Problem] = [
+            f"{name} is not a property of a {kind} event" for name in written if name not in known
+        ]
         properties: dict[str, object] = {"FunctionName": target, **_DEFAULTS[kind]}
         # In the order of the table: a consumer is read instead of its stream.
         for name in [name for name in known if written.get(name) is not None]:
             try:
                 properties |= self._property(name, known[name], written[name])
             except Unresolved as unresolved:
-                problems.append(f"{name}: {unresolved}")
+                problems.extend(unresolved.within(f".{name}").questions)
         if "arn" not in written:
             problems.append("arn is missing")
         spelled = {member: name for name, member in known.items()}

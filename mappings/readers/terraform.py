@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 
-from mappings.readers.answers import Answers
+from mappings.readers.answers import FileAnswers
 from mappings.readers.conversion import typed
-from mappings.readers.found import FoundMapping, Unresolved
+from mappings.readers.found import FoundMapping, Problem, Question
 from mappings.service_model import CREATE_REQUEST, members, shape
 
 _TYPE = "aws_lambda_event_source_mapping"
@@ -47,7 +48,7 @@ def is_plan_or_state(document: object) -> bool:
     )
 
 
-def mappings_in(document: Mapping[str, object], answers: Answers) -> Iterator[FoundMapping]:
+def mappings_in(document: Mapping[str, object], answers: FileAnswers) -> Iterator[FoundMapping]:
     """Yield the mappings of all modules: as they will be after a plan, or as they are in a state."""
     values = _object(document.get("planned_values", document.get("values")))
     configuration = _object(_object(document.get("configuration")).get("root_module"))
@@ -57,15 +58,13 @@ def mappings_in(document: Mapping[str, object], answers: Answers) -> Iterator[Fo
     }
     for resource, configured in _resources(_object(values.get("root_module")), configuration):
         address = str(resource.get("address"))
-        yield _mapping(
-            address,
+        yield _Instance(address=address, answers=answers).mapping(
             dict(_object(resource.get("values"))),
             {
                 name: known
                 for name, known in unknown.get(address, {}).items()
                 if name not in _COMPUTED and (name not in _OPTIONAL_COMPUTED or name in configured)
             },
-            answers,
         )
 
 
@@ -88,50 +87,57 @@ def _resources(
         yield from _resources(child, _object(inner.get("module")), f"{address}.")
 
 
-def _mapping(
-    address: str, values: dict[str, object], unknown: Mapping[str, object], answers: Answers
-) -> FoundMapping:
-    problems: list[str] = []
-    for name in {**values, **unknown}:
-        if name in _COMPUTED:
-            continue
-        answer = answers.get(f"{address}.{name}")
-        if answer is None:
-            answer = _completed(f"{address}.{name}", values.get(name), unknown.get(name), answers, problems)
-        values[name] = answer
-    if values.get("maximum_retry_attempts") == 0 and values.get("maximum_record_age_in_seconds") == 0:
-        # No age is 0: AWS has answered with neither, as it does for queues, and the provider stored zeros.
-        values["maximum_retry_attempts"] = None
-    values["tags"] = values.get("tags_all") or values.get("tags")  # those of the provider are sent as well
-    written = {name: value for name, value in values.items() if name not in _COMPUTED}
-    request = typed(_structure(CREATE_REQUEST, written))
-    assert isinstance(request, dict)
-    shortened = tuple(problem.removeprefix(f"{address}.") for problem in problems)
-    return FoundMapping(place=address, request=request, problems=shortened)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Instance:
+    """One mapping of a plan or a state, and the questions that it leaves open."""
 
+    address: str
+    answers: FileAnswers
+    problems: list[Problem] = field(default_factory=list)
 
-def _completed(path: str, value: object, unknown: object, answers: Answers, problems: list[str]) -> object:
-    """Return a value with an answer wherever it is unknown until apply; tell what stays unknown."""
-    match unknown:
-        case True:
-            answer = answers.get(path)
-            if answer is None:
-                problems.append(str(Unresolved.asking(path, "is known only after apply", path)))
-            return answer
-        case Mapping():
-            known = dict(_object(value))
-            for name, inner in unknown.items():
-                known[name] = _completed(f"{path}.{name}", known.get(name), inner, answers, problems)
-            return known
-        case list():
-            items = value if isinstance(value, list) else []
-            items = items + [None] * (len(unknown) - len(items))
-            return [
-                _completed(f"{path}[{index}]", item, inner, answers, problems)
-                for index, (item, inner) in enumerate(zip(items, unknown, strict=False))
-            ]
-        case _:
-            return value
+    def mapping(self, values: dict[str, object], unknown: Mapping[str, object]) -> FoundMapping:
+        for name in {**values, **unknown}:
+            if name not in _COMPUTED:
+                answer = self._answer(name)
+                known = (
+                    self._completed(name, values.get(name), unknown.get(name)) if answer is None else answer
+                )
+                values[name] = known
+        if values.get("maximum_retry_attempts") == 0 and values.get("maximum_record_age_in_seconds") == 0:
+            # No age is 0: AWS has answered with neither, as for queues, and the provider stored zeros.
+            values["maximum_retry_attempts"] = None
+        values["tags"] = values.get("tags_all") or values.get("tags")  # the provider's are sent as well
+        written = {name: value for name, value in values.items() if name not in _COMPUTED}
+        request = typed(_structure(CREATE_REQUEST, written))
+        assert isinstance(request, dict)
+        return FoundMapping(place=self.address, request=request, problems=tuple(self.problems))
+
+    def _answer(self, path: str) -> object:
+        return self.answers.get(f"{self.address}.{path}", own=True)
+
+    def _completed(self, path: str, value: object, unknown: object) -> object:
+        """Return a value with an answer wherever it is unknown until apply; ask for what stays unknown."""
+        match unknown:
+            case True:
+                answer = self._answer(path)
+                if answer is None:
+                    text = f"{path} is known only after apply"
+                    self.problems.append(Question(text=text, names=(f"{self.address}.{path}",)))
+                return answer
+            case Mapping():
+                known = dict(_object(value))
+                for name, inner in unknown.items():
+                    known[name] = self._completed(f"{path}.{name}", known.get(name), inner)
+                return known
+            case list():
+                items = value if isinstance(value, list) else []
+                items = items + [None] * (len(unknown) - len(items))
+                return [
+                    self._completed(f"{path}[{index}]", item, inner)
+                    for index, (item, inner) in enumerate(zip(items, unknown, strict=False))
+                ]
+            case _:
+                return value
 
 
 @cache

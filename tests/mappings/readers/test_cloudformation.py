@@ -10,6 +10,7 @@ from tests.mappings.readers.reading import ACCOUNT, DATA, KINESIS, SQS, TABLE_ST
 CDK = DATA / "intake.template.json"
 CDK_ANSWERS = {
     **ACCOUNT,
+    "Audit3D8ADE0A": "audit",
     "Refunds5C942FA9.Arn": f"{SQS}:refunds",
     "Images2D38C313.StreamArn": TABLE_STREAM,
 }
@@ -21,13 +22,13 @@ ALWAYS = {
     ORDERS_PLACE: {
         "BatchSize": 10,
         "EventSourceArn": f"{SQS}:orders.fifo",
-        "FunctionName": "Audit3D8ADE0A",
+        "FunctionName": "audit",
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
     },
     REFUNDS_PLACE: {
         "EventSourceArn": f"{SQS}:refunds",
         "FilterCriteria": {"Filters": [{"Pattern": '{"body":{"amount":[{"numeric":[">",1,"<=",5]}]}}'}]},
-        "FunctionName": "Audit3D8ADE0A",
+        "FunctionName": "audit",
         "ScalingConfig": {"MaximumConcurrency": 5},
     },
     CLICKS_PLACE: {
@@ -122,7 +123,7 @@ def test_what_no_template_knows_is_asked_for_by_name() -> None:
         "makes up when the stream is enabled; --set Images2D38C313.StreamArn=VALUE gives it"
     ) in found
     assert f"{IMAGES_PLACE}: FunctionName[0]: !Ref ResizeLiveFDA3AFBC {region}" in found
-    assert len(found) == 7
+    assert len(found) == 9
 
 
 OF_THE_ACCOUNT = {
