@@ -15,6 +15,7 @@ from mappings.arns import MAXIMUM_FUNCTION_NAME, FunctionName
 from mappings.directory import FunctionDirectory
 from mappings.errors import InvalidFile, shown
 from mappings.functions import Function, parse_function
+from mappings.home import Home
 from mappings.model import EventSourceMapping
 from mappings.opening import ForeignFile, NativeFile, open_file
 from mappings.readers.answers import Answer, Answers
@@ -43,14 +44,19 @@ class MappingSet:
 
 
 def read_mapping_files(
-    paths: Iterable[Path | str], *, now: float, answers: Mapping[str, Answer] | None = None
+    paths: Iterable[Path | str],
+    *,
+    now: float,
+    answers: Mapping[str, Answer] | None = None,
+    home: Home | None = None,
 ) -> MappingSet:
     """Read files, and the files in directories, as one set; raise InvalidFile with every problem.
 
     `now`, in epoch seconds, is the time that no StartingPositionTimestamp may exceed. `answers` are values
-    for what files of other formats refer to; one that no file asks for is a problem.
+    for what files of other formats refer to; one that no file asks for is a problem. `home` is where the
+    functions are that the files define.
     """
-    reading = _Reading(now, Answers(answers or {}))
+    reading = _Reading(now, Answers(answers or {}), home or Home())
     reading.read_paths([Path(path) for path in paths])
     reading.check_references()
     if problems := reading.sentences():
@@ -79,8 +85,9 @@ def file_names(paths: Iterable[Path | str]) -> list[str]:
 class _Reading:
     """One reading of a set of files: what was found, at which place, and what was wrong."""
 
-    def __init__(self, now: float, answers: Answers) -> None:
+    def __init__(self, now: float, answers: Answers, home: Home) -> None:
         self.functions: dict[str, Function] = {}
+        self._directory = FunctionDirectory(self.functions, home=home)
         self.mappings: dict[str, EventSourceMapping] = {}  # by place
         self.file_of: dict[str, str] = {}  # by UUID
         self.tags_of: dict[str, Mapping[str, str]] = {}  # by UUID
@@ -127,7 +134,7 @@ class _Reading:
             first = places.setdefault(mapping.link, place)
             if first != place:
                 self._report(place, [f"EventSourceArn and FunctionName are the same as in {first}"])
-            self._report(place, _qualifier_problems(mapping, self.functions))
+            self._report(place, _function_problems(mapping, self._directory))
         # An invalid mapping may be the one that uses it.
         if not self._problems:
             self._check_spelling()
@@ -238,7 +245,7 @@ class _Reading:
         if problems:
             self._report(place, problems, path)
         else:
-            mapping = mapping_from_request(request, now=self._now)
+            mapping = mapping_from_request(request, now=self._now, directory=self._directory)
             self.mappings[place] = mapping
             self.file_of[mapping.uuid] = path
             if tags := typed_request(request).get("Tags"):
@@ -294,9 +301,16 @@ def _on_one_line(value: object) -> str:
     return value if isinstance(value, str) and value.isprintable() else shown(value)
 
 
-def _qualifier_problems(mapping: EventSourceMapping, functions: Mapping[str, Function]) -> Iterator[str]:
-    if FunctionDirectory(functions).of_file(mapping.function_name) is None:
-        name = FunctionName.parse(mapping.function_name)
+def _function_problems(mapping: EventSourceMapping, directory: FunctionDirectory) -> Iterator[str]:
+    name = FunctionName.parse(mapping.function_name)
+    if not directory.is_here(name):
+        own = directory.home.arn(FunctionName(name=name.name))
+        yield (
+            f"FunctionName {mapping.function_name} is a function elsewhere, and functions defines "
+            f"{name.name}, whose ARN is {own}: write {name.qualified_name}, or take {name.name} out of "
+            "functions"
+        )
+    elif directory.of_file(mapping.function_name) is None:
         yield (
             f"FunctionName {name.qualified_name} has a qualifier that the function {name.name} in functions "
             "does not have; its aliases declare which ones there are"

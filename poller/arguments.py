@@ -1,5 +1,6 @@
 """How a command takes files: the arguments and options for them, and the set of mappings that they mean."""
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -67,9 +68,11 @@ def read_mapping_set(files: tuple[str, ...], answers: "Mapping[str, Answer]") ->
     """Read the files; what is wrong with them ends the process with exit code 2."""
     from mappings.errors import InvalidFile  # noqa: PLC0415  # heavy
     from mappings.files import read_mapping_files  # noqa: PLC0415
+    from mappings.home import DEFAULT_REGION, Home  # noqa: PLC0415
 
     try:
-        return read_mapping_files(files, now=time.time(), answers=answers)
+        home = Home(region=os.environ.get("AWS_REGION") or DEFAULT_REGION)
+        return read_mapping_files(files, now=time.time(), answers=answers, home=home)
     except InvalidFile as error:
         refuse(*error.problems)
 
