@@ -167,11 +167,16 @@ class _Reading:
     def _read_foreign(self, file: "_OpenFile", content: ForeignFile) -> None:
         answers = self._answers.of_file(file.path, file.argument)
         for found in content.format.mappings_in(content.documents, answers):
+            if found.elsewhere is not None and self._is_read(file.path, found.elsewhere):
+                continue
             problems = [*found.problems, *self._name_problems(file.path, found.unnamed)]
             if problems:
                 self._report(f"{file.path}: {found.place}{_description(found.request)}", problems, file.path)
             else:
                 self._read_mapping(file.path, f"{file.path}: {found.place}", found.request)
+
+    def _is_read(self, path: str, other: str) -> bool:
+        return realpath(Path(path).parent / other) in self._seen
 
     def _name_problems(self, path: str, logical_id: str | None) -> Iterator[Problem]:
         """Ask for the name of a function that has none: AWS never gives it its logical ID."""

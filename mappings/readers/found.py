@@ -44,6 +44,8 @@ class FoundMapping:
     problems: tuple[Problem, ...] = ()
     unnamed: str | None = None
     """The logical ID that stands for the function, where the file gives the function no name."""
+    elsewhere: str | None = None
+    """A file, as seen from this one, that holds what stands here: once it is read too, nothing is wrong."""
 
 
 class Unresolved(ValueError):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from mappings.errors import shown
 from mappings.readers.answers import FileAnswers
-from mappings.readers.cloudformation import is_wanted, request_of
+from mappings.readers.cloudformation import is_wanted, not_seen, request_of
 from mappings.readers.found import FoundMapping, Problem, Unresolved
 from mappings.readers.intrinsics import ABSENT
 from mappings.readers.template import Template
@@ -25,10 +25,12 @@ _PUSHED = {
     "HttpApi",
     "IoTRule",
     "S3",
-    "SNS",
     "Schedule",
     "ScheduleV2",
 }
+# What an SNS event says of the queue between the topic and the function; its URL is for the subscription.
+_SUBSCRIPTION = {"QueueArn": "EventSourceArn", "BatchSize": "BatchSize", "Enabled": "Enabled"}
+_MADE_BY_SAM = "is the ARN of a queue that SAM makes, known only on deployment"
 # What an event may not say: SAM says it itself.
 _OWN = ("FunctionName", "EventSourceArn", "Tags")
 
@@ -40,23 +42,31 @@ def mappings_in(
     for logical_id, resource in template.resources.items():
         if not isinstance(resource, Mapping) or resource.get("Type") != _TYPE:
             continue
-        events = template.properties_of(logical_id).get("Events", {})
+        properties = template.properties_of(logical_id)
+        for call in [name for name in properties if name.startswith("Fn::")]:
+            place = f"Resources.{logical_id}.Properties"
+            yield FoundMapping(place=place, problems=(not_seen(call),))
+        events = properties.get("Events", {})
         if not isinstance(events, Mapping):
             problem = "Events must be an object whose names are written out"
             yield FoundMapping(place=f"Resources.{logical_id}", problems=(problem,))
             continue
-        alias = template.properties_of(logical_id).get("AutoPublishAlias", _global_alias(document))
+        alias = properties.get("AutoPublishAlias", _global_alias(document))
         for name, event in events.items():
             place = f"Resources.{logical_id}.Events.{name}"
             kind = event.get("Type") if isinstance(event, Mapping) else None
             problems: list[Problem] = []
             if str(kind) in _PUSHED or not is_wanted(template, resource, problems):
                 continue
-            if str(kind) not in _SOURCES:
-                yield FoundMapping(place=place, problems=(_refusal(kind),))
-                continue
-            found = _mapping(template, place, event, problems)
-            yield _with_function(template, found, logical_id, alias, answers)
+            match str(kind):
+                case "SNS":
+                    found = _queue_of_topic(template, place, f"{logical_id}{name}Queue", event, problems)
+                case known if known in _SOURCES:
+                    found = _mapping(template, place, event, problems)
+                case _:
+                    found = FoundMapping(place=place, problems=(_refusal(name, kind),))
+            if found is not None:
+                yield _with_function(template, found, logical_id, alias, answers)
 
 
 def _global_alias(document: Mapping[str, object]) -> object:
@@ -67,7 +77,9 @@ def _global_alias(document: Mapping[str, object]) -> object:
             return None
 
 
-def _refusal(kind: object) -> str:
+def _refusal(name: object, kind: object) -> str:
+    if str(name).startswith("Fn::"):
+        return not_seen(str(name))
     if kind in _OTHER_MAPPINGS:
         return f"Type {kind} is not supported; {', '.join(_SOURCES)} are"
     return f"Type {shown(kind)} is not an event of SAM"
@@ -88,6 +100,39 @@ def _mapping(
         written["DestinationConfig"] = _without_type(written["DestinationConfig"])
     renamed = {("EventSourceArn" if name == source else name): value for name, value in written.items()}
     return request_of(template, place, renamed, problems, {"EventSourceArn": source})
+
+
+def _queue_of_topic(
+    template: Template,
+    place: str,
+    made: str,
+    event: Mapping[str, object],
+    problems: list[Problem],
+) -> FoundMapping | None:
+    """Return the mapping of the queue between a topic and the function; None where Lambda is called itself.
+
+    `made` is the logical ID that SAM gives a queue which it makes.
+    """
+    properties = event.get("Properties", {})
+    written = properties.get("SqsSubscription", False) if isinstance(properties, Mapping) else False
+    try:
+        subscription = template.value_of(written)
+        if subscription is True:
+            subscription = {"QueueArn": template.attribute(made, "Arn", _MADE_BY_SAM)}
+    except Unresolved as unresolved:
+        questions = unresolved.within(".SqsSubscription").questions
+        return FoundMapping(place=place, problems=(*problems, *questions))
+    if subscription is False or subscription is ABSENT:
+        return None
+    match subscription:
+        case {**queue} if "QueueArn" in queue and queue.keys() <= {*_SUBSCRIPTION, "QueueUrl"}:
+            renamed = {member: queue[name] for name, member in _SUBSCRIPTION.items() if name in queue}
+            return request_of(
+                template, place, renamed, problems, {"EventSourceArn": "SqsSubscription.QueueArn"}
+            )
+        case _:
+            text = "SqsSubscription: true, or an object with QueueArn and QueueUrl is expected, not"
+            return FoundMapping(place=place, problems=(*problems, f"{text} {shown(subscription)}"))
 
 
 def _without_type(config: object) -> object:

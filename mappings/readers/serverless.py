@@ -13,6 +13,31 @@ from mappings.readers.variables import Variables
 
 # Lambda polls for these as well, and we do not.
 _OTHER_MAPPINGS = {"activemq", "kafka", "msk", "rabbitmq", "documentdb"}
+# Lambda is called by these; nothing polls for them.
+_PUSHED = {
+    "alb",
+    "alexaSkill",
+    "alexaSmartHome",
+    "cloudFront",
+    "cloudwatchEvent",
+    "cloudwatchLog",
+    "cognitoUserPool",
+    "eventBridge",
+    "http",
+    "httpApi",
+    "iot",
+    "iotFleetProvisioning",
+    "s3",
+    "schedule",
+    "sns",
+    "websocket",
+}
+# Constructs of the plugin serverless-lift that are queues with a function to read them.
+_CONSTRUCTS = {"queue"}
+_COMPILED = (
+    "import what the framework makes of the service: serverless package, then "
+    ".serverless/cloudformation-template-update-stack.json"
+)
 _COMMON = {
     "arn": "EventSourceArn",
     "batchSize": "BatchSize",
@@ -76,6 +101,11 @@ class _Service:
             key: self._merged(f"functions.{key}", function)
             for key, function in self._merged("functions", document.get("functions")).items()
         }
+        for name, construct in self._merged("constructs", document.get("constructs")).items():
+            if isinstance(construct, Mapping) and construct.get("type") in _CONSTRUCTS:
+                kind = construct["type"]
+                problem = f"a {kind} of serverless-lift defines a mapping and is not supported; {_COMPILED}"
+                self.problems.append(FoundMapping(place=f"constructs.{name}", problems=(problem,)))
         self._names = {
             key: function.get("name") or f"{prefix}-{key}" for key, function in self._functions.items()
         }
@@ -92,13 +122,31 @@ class _Service:
     def events(self) -> Iterator[FoundMapping]:
         for key, function in self._functions.items():
             place = f"functions.{key}"
-            for index, event in enumerate(self._list(f"{place}.events", function.get("events"))):
-                for kind, value in event.items() if isinstance(event, Mapping) else ():
-                    if kind in _OTHER_MAPPINGS:
-                        problem = f"{kind} events are not supported; {' and '.join(_PROPERTIES)} events are"
-                        yield FoundMapping(place=f"{place}.events[{index}]", problems=(problem,))
-                    elif kind in _PROPERTIES:
-                        yield self._mapping(f"{place}.events[{index}].{kind}", kind, value, self._target(key))
+            for index, written in enumerate(self._list(f"{place}.events", function.get("events"))):
+                yield from self._event(f"{place}.events[{index}]", written, key)
+
+    def _event(self, place: str, written: object, key: str) -> Iterator[FoundMapping]:
+        try:
+            event = self._variables.text(written) if isinstance(written, str) else written
+        except Unresolved as unresolved:
+            yield FoundMapping(place=place, problems=unresolved.questions)
+            return
+        if isinstance(event, str):
+            event = {event: None}
+        if not isinstance(event, Mapping):
+            yield FoundMapping(place=place, problems=(f"{shown(event)} is no event",))
+            return
+        for kind, value in event.items():
+            if kind in _PROPERTIES:
+                yield self._mapping(f"{place}.{kind}", kind, value, self._target(key))
+            elif kind in _OTHER_MAPPINGS:
+                problem = f"{kind} events are not supported; {' and '.join(_PROPERTIES)} events are"
+                yield FoundMapping(place=place, problems=(problem,))
+            elif kind not in _PUSHED:
+                problem = (
+                    f"{kind} is not an event of the framework; what a plugin makes of it is not known here"
+                )
+                yield FoundMapping(place=place, problems=(problem,))
 
     def _merged(self, place: str, section: object) -> dict[str, object]:
         """Return a section that may be an object, a list of objects to merge, or a variable for either."""
@@ -138,6 +186,10 @@ class _Service:
             if "EventSourceMapping" in name:
                 problem = "an extension of an event source mapping is not supported"
                 self.problems.append(FoundMapping(place=f"resources.extensions.{name}", problems=(problem,)))
+        for name, resource in template.get("Resources", {}).items():
+            if "EventSourceMapping" in name and isinstance(resource, Mapping) and "Type" not in resource:
+                problem = "a change of a mapping that the framework makes is not supported"
+                self.problems.append(FoundMapping(place=f"resources.Resources.{name}", problems=(problem,)))
         functions = {
             _logical_id(key): {"Type": "AWS::Lambda::Function", "Properties": {"FunctionName": name}}
             for key, name in self._names.items()

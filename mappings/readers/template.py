@@ -90,9 +90,15 @@ class Template:
             return self._pseudo(name)
         return self._of_resource(name, "Ref")
 
-    def attribute(self, logical_id: str, attribute: str) -> object:
+    def attribute(self, logical_id: str, attribute: str, unknown: str | None = None) -> object:
+        """Return what GetAtt gives; `unknown` says why no template knows it, where the caller can tell."""
         answer = self._answers.get(f"{logical_id}.{attribute}", own=True)
-        return self._of_resource(logical_id, attribute) if answer is None else answer
+        if answer is not None:
+            return answer
+        if unknown is not None:
+            name = f"{logical_id}.{attribute}"
+            raise Unresolved.asking(name, unknown, name)
+        return self._of_resource(logical_id, attribute)
 
     def condition(self, name: str) -> bool:
         if name not in self._conditions:
