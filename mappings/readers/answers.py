@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mappings.documents import read_text
@@ -52,6 +52,15 @@ class Answer:
     @property
     def key(self) -> str:
         return self.name if self.file is None else f"{self.file}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What the user says beside the files."""
+
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    skip: frozenset[str] = frozenset()
+    """Places of mappings to leave out, as problems name them: with the file before it, or without."""
 
 
 class Answers:
@@ -157,8 +166,28 @@ def answers_of_flags(flags: Iterable[str], files: Iterable[str] = ()) -> dict[st
     return answers
 
 
-def read_parameters(path: str) -> dict[str, Answer]:
-    """Read a parameters file; raise InvalidFile with everything that is wrong with it."""
+def read_parameters(paths: Iterable[str]) -> dict[str, Answer]:
+    """Read parameters files; raise InvalidFile with everything that is wrong with them."""
+    answers: dict[str, Answer] = {}
+    problems: list[str] = []
+    for path in paths:
+        try:
+            found = _read_parameters(path)
+        except InvalidFile as error:
+            problems += error.problems
+            continue
+        problems += [
+            f"{answer.origin}: {answers[name].origin} says otherwise"
+            for name, answer in found.items()
+            if name in answers and answers[name].value != answer.value
+        ]
+        answers |= found
+    if problems:
+        raise InvalidFile(problems)
+    return answers
+
+
+def _read_parameters(path: str) -> dict[str, Answer]:
     try:
         documents = load_documents(read_text(Path(path)))
     except InvalidFile as error:

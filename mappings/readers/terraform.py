@@ -93,7 +93,7 @@ def _refusal(kind: str) -> str:
 def _resources(
     module: Mapping[str, object], configuration: Mapping[str, object], prefix: str = ""
 ) -> Iterator[tuple[Mapping[str, object], Mapping[str, object]]]:
-    """Yield what may be a mapping in a module and in its children, with the attributes that its configuration sets."""
+    """Yield what may be a mapping in a module and its children, with what its configuration sets."""
     configured = {
         str(each.get("address")): _object(each.get("expressions"))
         for each in _objects(configuration.get("resources"))
@@ -128,7 +128,7 @@ class _Instance:
         if values.get("maximum_retry_attempts") == 0 and values.get("maximum_record_age_in_seconds") == 0:
             # No age is 0: AWS has answered with neither, as for queues, and the provider stored zeros.
             values["maximum_retry_attempts"] = None
-        values["tags"] = values.get("tags_all") or values.get("tags")  # the provider's are sent as well
+        values["tags"] = values.get("tags_all") or values.get("tags")  # the provider sends its own, too
         written = {name: value for name, value in values.items() if name not in _COMPUTED}
         request = typed(_structure(CREATE_REQUEST, written))
         assert isinstance(request, dict)
