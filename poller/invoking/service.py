@@ -33,6 +33,7 @@ from poller.invoking.invoker import Invoker
 from poller.invoking.targets import ListedTargets
 from poller.rules import Tempo
 from poller.surroundings import Surroundings
+from poller.targets.timeouts import FunctionTimeouts
 from poller.telemetry import Log
 
 # Between two looks at whether a function that was invoked is still listed.
@@ -46,6 +47,7 @@ class InvokingParts:
     directory: FunctionDirectory
     hosted: HostedFunctions
     aws: Aws
+    timeouts: FunctionTimeouts
     events: EventQueue
     meter: EventMeter
     without_state: bool
@@ -63,7 +65,7 @@ class Invoking:
     def __init__(self, parts: InvokingParts) -> None:
         self._parts = parts
         self._clock = EventClock(parts.surroundings.clock, parts.events.time)
-        self._targets = ListedTargets(parts.directory, parts.aws, parts.hosted)
+        self._targets = ListedTargets(parts.directory, parts.aws, parts.hosted, parts.timeouts)
         self._invoker = Invoker(self._targets)
         self._dispatcher = EventDispatcher(
             DispatcherParts(
@@ -91,6 +93,7 @@ class Invoking:
             invoker=self._invoker,
             accept=self._accept,
             aws=parts.aws,
+            timeouts=parts.timeouts,
             drain=parts.surroundings.drain,
         )
         configs = EventInvokeOperations(parts.configs, parts.directory, wall=wall)
