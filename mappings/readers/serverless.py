@@ -1,16 +1,20 @@
 """Mappings that a serverless.yml defines as events of its functions, or as resources."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 
 from mappings.errors import shown
 from mappings.readers import cloudformation
 from mappings.readers.answers import FileAnswers
 from mappings.readers.cloudformation import request_of
+from mappings.readers.conversion import structured
 from mappings.readers.found import FoundMapping, Problem, Unresolved
 from mappings.readers.template import Template
 from mappings.readers.variables import Variables
 
+# A source of a variable: what stands between the braces, or a comma and the next.
+_SOURCE = re.compile(r"(?<=[{,\s])[A-Za-z]+(?:\([^()]*\))?:[^,{}\s\"']+")
 # Lambda polls for these as well, and we do not.
 _OTHER_MAPPINGS = {"activemq", "kafka", "msk", "rabbitmq", "documentdb"}
 # Lambda is called by these; nothing polls for them.
@@ -95,6 +99,7 @@ class _Service:
         self.problems: list[FoundMapping] = []
         self._answers = answers
         self._variables = Variables(document, answers)
+        answers.mention(_mentions(document).__contains__)
         service = "self:service.name" if isinstance(document.get("service"), Mapping) else "self:service"
         prefix = f"${{{service}}}-${{sls:stage}}"
         self._functions = {
@@ -127,7 +132,7 @@ class _Service:
 
     def _event(self, place: str, written: object, key: str) -> Iterator[FoundMapping]:
         try:
-            event = self._variables.text(written) if isinstance(written, str) else written
+            event = self._whole(written)
         except Unresolved as unresolved:
             yield FoundMapping(place=place, problems=unresolved.questions)
             return
@@ -153,7 +158,7 @@ class _Service:
         merged: dict[str, object] = {}
         for part in self._list(place, section if isinstance(section, list) else [section]):
             try:
-                value = self._variables.text(part) if isinstance(part, str) else part
+                value = self._whole(part)
             except Unresolved as unresolved:
                 self.problems.append(FoundMapping(place=place, problems=unresolved.questions))
                 continue
@@ -165,7 +170,7 @@ class _Service:
 
     def _list(self, place: str, section: object) -> list[object]:
         try:
-            value = self._variables.text(section) if isinstance(section, str) else section
+            value = self._whole(section)
             if isinstance(value, list):
                 return value
             problems: tuple[Problem, ...] = (f"{shown(value)} is no list",) if value else ()
@@ -174,6 +179,10 @@ class _Service:
         if problems:
             self.problems.append(FoundMapping(place=place, problems=problems))
         return []
+
+    def _whole(self, value: object) -> object:
+        """Return what a value stands for where a variable may be an object or a list; raise Unresolved."""
+        return structured(self._variables.text(value)) if isinstance(value, str) else value
 
     def _resources(self, section: object) -> Mapping[str, object]:
         """Return the template of `resources`, with the functions that the framework adds to it."""
@@ -206,7 +215,7 @@ class _Service:
 
     def _mapping(self, place: str, kind: str, value: object, target: object) -> FoundMapping:
         try:
-            written = self._variables.text(value) if isinstance(value, str) else value
+            written = self._whole(value)
         except Unresolved as unresolved:
             return FoundMapping(place=place, problems=unresolved.within(".arn").questions)
         if not isinstance(written, Mapping) or (len(written) == 1 and not written.keys() <= {"arn"}):
@@ -232,13 +241,21 @@ class _Service:
         return {member: value} if special is None else special(value, self._variables)
 
 
+def _mentions(document: object) -> frozenset[str]:
+    """Return what the variables of a service ask for, with the options that the framework always has."""
+    names = {"stage", "region"}
+    for source in _SOURCE.findall(json.dumps(document, default=str)):
+        names |= {source, source.partition(":")[2]}
+    return frozenset(names)
+
+
 def _logical_id(key: str) -> str:
     normal = key.replace("-", "Dash").replace("_", "Underscore")
     return f"{normal[:1].upper()}{normal[1:]}LambdaFunction"
 
 
 def _filter_criteria(value: object, variables: Variables) -> dict[str, object]:
-    patterns = variables.resolve(value)
+    patterns = structured(variables.resolve(value))
     if not isinstance(patterns, list):
         raise Unresolved(f"a list of patterns is expected, not {shown(patterns)}")
     # JSON keeps every function of CloudFormation in a pattern a text: the framework does not run them either.
