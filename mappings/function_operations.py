@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from mappings.directory import FunctionDirectory
 from mappings.errors import ResourceNotFoundException
-from mappings.functions import Function, HandlerFunction, LambdaFunction, known_timeout
+from mappings.functions import Function, HandlerFunction, LambdaFunction
 from mappings.resolution import NO_ACCOUNT, PARTITION, Asked, Resolved, resolve
 
 
@@ -55,7 +55,7 @@ class FunctionOperations:
             "CodeSize": 0,
             "Description": "",
             # Of a function of AWS Lambda only Lambda knows it; 3 s is its default.
-            "Timeout": int(known_timeout(function) or 3),
+            "Timeout": int(function.timeout or 3),
             "MemorySize": 128,
             "LastModified": self._last_modified,
             "CodeSha256": digest,

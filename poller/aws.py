@@ -32,6 +32,7 @@ from poller.errors import (
 )
 from poller.hot_path.connections import AnswerTooLarge
 from poller.hot_path.route import HotPath, Route
+from poller.keepalive import kept_alive_socket
 from poller.settings import requests_ca_bundle
 from poller.waiting import Turns
 
@@ -133,7 +134,8 @@ class Aws:
                     read_timeout=read_timeout_s,
                     retries={"total_max_attempts": 1, "mode": "standard"},
                     max_pool_connections=MAX_CONNECTIONS,
-                    tcp_keepalive=True,
+                    # aiobotocore passes over tcp_keepalive.
+                    connector_args={"socket_factory": kept_alive_socket},
                 )
                 context = self._session.create_client(service, region_name=region, config=config)
                 self._clients[key] = await self._open.enter_async_context(context)

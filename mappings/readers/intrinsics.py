@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from mappings.errors import shown
@@ -11,6 +11,7 @@ from mappings.readers.found import Unresolved
 
 # A filter pattern has 4,096 characters; names that refer to names must not grow without end.
 MAXIMUM_TEXT = 64 * 1024
+DYNAMIC = re.compile(r"\{\{(resolve:[^{}]*)\}\}")
 
 
 class Scope(Protocol):
@@ -62,6 +63,32 @@ def evaluate(expression: object, scope: Scope) -> object:
             return [value for value in items if value is not ABSENT]
         case _:
             return expression
+
+
+def references_in(expression: object) -> Iterator[str]:
+    """Yield the names of answers to which anything in a document refers; `ImportValue.` for all exports."""
+    if isinstance(expression, str):
+        yield from DYNAMIC.findall(expression)
+    elif isinstance(expression, Mapping):
+        if len(expression) == 1:
+            yield from _references_of(*next(iter(expression.items())))
+        for item in expression.values():
+            yield from references_in(item)
+    elif isinstance(expression, list):
+        for item in expression:
+            yield from references_in(item)
+
+
+def _references_of(function: str, argument: object) -> Iterator[str]:
+    match function, argument:
+        case ("Ref", str(name)) | ("Fn::GetAtt", str(name)):
+            yield name
+        case "Fn::GetAtt", [str(logical_id), str(attribute)]:
+            yield f"{logical_id}.{attribute}"
+        case ("Fn::Sub", str(text)) | ("Fn::Sub", [str(text), *_]):
+            yield from (name for literal, name in _PLACEHOLDER.findall(text) if not literal)
+        case "Fn::ImportValue", _:
+            yield f"ImportValue.{argument}" if isinstance(argument, str) else "ImportValue."
 
 
 def truth(expression: object, scope: Scope) -> bool:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from mappings.errors import shown
-from mappings.readers.answers import Answers
+from mappings.readers.answers import FileAnswers
 from mappings.readers.conversion import text_of
 from mappings.readers.found import Unresolved
 from mappings.readers.intrinsics import MAXIMUM_TEXT
@@ -18,12 +18,14 @@ _SOURCE = re.compile(r"(?P<kind>[A-Za-z]+)(:(?!:)(?P<address>.*)|\(.*)", re.DOTA
 _MAXIMUM_STEPS = 10_000
 _LITERALS: Mapping[str, object] = {"true": True, "false": False, "null": None}
 _MISSING = object()
+# What another service means something else by, under the same address.
+_OWN = {"self", "file"}
 
 
 class Variables:
     """The variables of one serverless.yml."""
 
-    def __init__(self, document: Mapping[str, object], answers: Answers) -> None:
+    def __init__(self, document: Mapping[str, object], answers: FileAnswers) -> None:
         self._document = document
         self._answers = answers
         self._open: list[str] = []
@@ -103,7 +105,7 @@ class Variables:
             value = self.text(source)
             return _LITERALS.get(value, value) if isinstance(value, str) else value
         source = _as_text(self.text(source), source)
-        answer = self._answers.get(source)
+        answer = self._answers.get(source, own=found["kind"] in _OWN)
         if answer is not None:
             return answer
         if found["kind"] not in self._sources or found["address"] is None:

@@ -21,6 +21,7 @@ from poller.invoking.answers import accepted, answer_of, queue_full
 from poller.invoking.invoker import Invoker
 from poller.invoking.passing_on import pass_on
 from poller.invoking.request import InvocationType, InvokeRequest, read_invoke
+from poller.targets.timeouts import FunctionTimeouts
 from poller.waiting import Drain
 
 
@@ -33,6 +34,7 @@ class InvokeOperation:
     accept: Callable[[Resolved, bytes, str], Awaitable[None]]
     """Makes an event durable: of a function, its payload and request id. Raises QueueFull and StateError."""
     aws: Aws
+    timeouts: FunctionTimeouts
     drain: Drain
 
     async def __call__(self, call: Call, caller: Caller) -> Answer:
@@ -44,7 +46,14 @@ class InvokeOperation:
             arn = asked.arn_of(LATEST) if unqualified else asked.arn
             raise ResourceNotFoundException(f"Function not found: {arn}")
         if isinstance(found.function, LambdaFunction):
-            return await pass_on(call, found.function, found, asked.region, self.aws)
+            return await pass_on(
+                call,
+                found.function,
+                found,
+                region=asked.region,
+                aws=self.aws,
+                timeouts=self.timeouts,
+            )
         request = read_invoke(call)
         request_id = str(uuid.uuid4())
         match request.type:

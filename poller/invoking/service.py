@@ -33,6 +33,7 @@ from poller.invoking.invoker import Invoker
 from poller.invoking.targets import ListedTargets
 from poller.rules import Tempo
 from poller.surroundings import Surroundings
+from poller.targets.timeouts import FunctionTimeouts
 from poller.telemetry import Log
 
 # Between two looks at whether a function that was invoked is still listed.
@@ -47,6 +48,7 @@ class InvokingParts:
     directory: FunctionDirectory
     hosted: HostedFunctions
     aws: Aws
+    timeouts: FunctionTimeouts
     events: EventQueue
     meter: EventMeter
     without_state: bool
@@ -64,7 +66,7 @@ class Invoking:
     def __init__(self, parts: InvokingParts) -> None:
         self._parts = parts
         self._clock = EventClock(parts.surroundings.clock, parts.events.time)
-        self._targets = ListedTargets(parts.directory, parts.aws, parts.hosted)
+        self._targets = ListedTargets(parts.directory, parts.aws, parts.hosted, parts.timeouts)
         self._invoker = Invoker(self._targets)
         self._dispatcher = EventDispatcher(
             DispatcherParts(
@@ -92,6 +94,7 @@ class Invoking:
             invoker=self._invoker,
             accept=self._accept,
             aws=parts.aws,
+            timeouts=parts.timeouts,
             drain=parts.surroundings.drain,
         )
         configs = EventInvokeOperations(parts.configs, parts.directory, wall=wall)
