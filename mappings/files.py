@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from functools import partial
 from os.path import realpath  # Path.resolve() raises on a loop of links, which reading then tells better
 from pathlib import Path
+from shlex import quote
 
 from mappings.arns import MAXIMUM_FUNCTION_NAME, FunctionName
 from mappings.directory import FunctionDirectory
@@ -18,7 +19,7 @@ from mappings.functions import Function, parse_function
 from mappings.home import Home
 from mappings.model import EventSourceMapping
 from mappings.opening import ForeignFile, NativeFile, open_file
-from mappings.readers.answers import Answer, Answers
+from mappings.readers.answers import Answers, Given
 from mappings.readers.found import Problem, Question
 from mappings.spelling import in_aws_spelling
 from mappings.validation import mapping_from_request, request_errors, typed_request
@@ -41,22 +42,20 @@ class MappingSet:
     """What a mapping file would say of each mapping, by the place where it stands; in AWS's spelling."""
     written_functions: Mapping[str, object] = field(default_factory=dict)
     """What a mapping file would say of each function."""
+    skipped: tuple[str, ...] = ()
+    """The places that were left out as asked, each with its file."""
 
 
 def read_mapping_files(
-    paths: Iterable[Path | str],
-    *,
-    now: float,
-    answers: Mapping[str, Answer] | None = None,
-    home: Home | None = None,
+    paths: Iterable[Path | str], *, now: float, given: Given | None = None, home: Home | None = None
 ) -> MappingSet:
     """Read files, and the files in directories, as one set; raise InvalidFile with every problem.
 
-    `now`, in epoch seconds, is the time that no StartingPositionTimestamp may exceed. `answers` are values
-    for what files of other formats refer to; one that no file asks for is a problem. `home` is where the
-    functions are that the files define.
+    `now`, in epoch seconds, is the time that no StartingPositionTimestamp may exceed. `given` has values
+    for what files of other formats refer to, and places to leave out; one that no file has is a problem.
+    `home` is where the functions are that the files define.
     """
-    reading = _Reading(now, Answers(answers or {}), home or Home())
+    reading = _Reading(now, given or Given(), home or Home())
     reading.read_paths([Path(path) for path in paths])
     reading.check_references()
     if problems := reading.sentences():
@@ -67,6 +66,7 @@ def read_mapping_files(
         file_of=reading.file_of,
         tags_of=reading.tags_of,
         requests=reading.requests,
+        skipped=tuple(f"{file}: {place}" for place, files in reading.skipped.items() for file in files),
         written_functions=reading.written_functions,
     )
 
@@ -85,7 +85,7 @@ def file_names(paths: Iterable[Path | str]) -> list[str]:
 class _Reading:
     """One reading of a set of files: what was found, at which place, and what was wrong."""
 
-    def __init__(self, now: float, answers: Answers, home: Home) -> None:
+    def __init__(self, now: float, given: Given, home: Home) -> None:
         self.functions: dict[str, Function] = {}
         self._directory = FunctionDirectory(self.functions, home=home)
         self.mappings: dict[str, EventSourceMapping] = {}  # by place
@@ -94,7 +94,9 @@ class _Reading:
         self.requests: dict[str, Mapping[str, object]] = {}  # by place
         self.written_functions: dict[str, object] = {}
         self._now = now
-        self._answers = answers
+        self._answers = Answers(given.answers)
+        self._skip = given.skip
+        self.skipped: dict[str, list[str]] = {}  # place -> files
         self._problems: list[_Reported] = []
         self._unnamed: dict[str, str] = {}  # logical ID that stands for a function -> file
         self._unread = False
@@ -115,9 +117,9 @@ class _Reading:
                 case NativeFile(document=Mapping() as document):
                     self._read_mappings(file.path, document.get("mappings", []))
         if not self._unread:  # what could not be read may be what refers to a name
-            for problem in self._answers.problems():
+            for problem in (*self._answers.problems(), *self._skip_problems()):
                 self._problems.append(_Reported(problem=problem))
-        if not self.mappings and not self.functions and not self._problems:
+        if not self.mappings and not self.functions and not self._problems and not self.skipped:
             self._report(
                 ", ".join(map(str, paths)) or "arguments", ["neither a mapping nor a function is given"]
             )
@@ -174,11 +176,41 @@ class _Reading:
     def _read_foreign(self, file: "_OpenFile", content: ForeignFile) -> None:
         answers = self._answers.of_file(file.path, file.argument)
         for found in content.format.mappings_in(content.documents, answers):
+            if found.elsewhere is not None and self._is_read(file.path, found.elsewhere):
+                continue
+            if self._is_skipped(file.path, found.place):
+                continue
             problems = [*found.problems, *self._name_problems(file.path, found.unnamed)]
             if problems:
                 self._report(f"{file.path}: {found.place}{_description(found.request)}", problems, file.path)
             else:
                 self._read_mapping(file.path, f"{file.path}: {found.place}", found.request)
+
+    def _is_skipped(self, path: str, place: str) -> bool:
+        """Return whether a place is left out, and remember so."""
+        if self._skip.isdisjoint({place, f"{path}: {place}", f"{path}:{place}"}):
+            return False
+        files = self.skipped.setdefault(place, [])
+        if path not in files:
+            files.append(path)
+        return True
+
+    def _skip_problems(self) -> Iterator[str]:
+        for skip in sorted(self._skip):
+            files = [
+                file
+                for place, files in self.skipped.items()
+                for file in files
+                if skip in {place, f"{file}: {place}", f"{file}:{place}"}
+            ]
+            if not files:
+                yield f"--skip {skip}: no file that was read has a mapping at this place"
+            elif len(files) > 1:
+                flags = " and ".join(f"--skip {quote(f'{file}:{skip}')}" for file in files)
+                yield f"--skip {skip}: {' and '.join(files)} have this place; {flags} say which"
+
+    def _is_read(self, path: str, other: str) -> bool:
+        return realpath(Path(path).parent / other) in self._seen
 
     def _name_problems(self, path: str, logical_id: str | None) -> Iterator[Problem]:
         """Ask for the name of a function that has none: AWS never gives it its logical ID."""
@@ -230,6 +262,8 @@ class _Reading:
             return
         for index, value in enumerate(section):
             place = f"{path}: mappings[{index}]"
+            if self._is_skipped(path, f"mappings[{index}]"):
+                continue
             if isinstance(value, Mapping):
                 self._read_mapping(path, place, value)
             else:

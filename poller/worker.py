@@ -21,7 +21,7 @@ from mappings.functions import planned_timeout
 from mappings.handlers import function_handlers, mapping_handlers
 from mappings.home import DEFAULT_REGION, Home
 from mappings.operations import Admission, MappingOperations
-from mappings.readers.answers import Answer
+from mappings.readers.answers import Given
 from mappings.store import MappingStore
 from mappings.stores.layered import LayeredStore
 from mappings.stores.memory import MemoryMappingStore
@@ -67,7 +67,7 @@ class Worker:
         *,
         on_ready: Callable[[int], None],
         paths: Sequence[Path | str] = (),
-        answers: Mapping[str, Answer] | None = None,
+        given: Given | None = None,
     ) -> None:
         """Make a worker.
 
@@ -76,14 +76,14 @@ class Worker:
             settings: What it is told from outside.
             on_ready: Called once, with their number, when all enabled mappings poll.
             paths: The files, to be watched for changes.
-            answers: Values for what the files refer to.
+            given: What the user says beside the files: values for what they refer to.
         """
         self.drain = Drain()
         self._mapping_set = mapping_set or MappingSet(functions={}, mappings=())
         self._settings = settings
         self._on_ready = on_ready
         self._paths = paths
-        self._answers = answers
+        self._given = given
         self._directory = FunctionDirectory(
             functions_only=settings.functions_only, home=Home(region=settings.region or DEFAULT_REGION)
         )
@@ -167,7 +167,7 @@ class Worker:
             handlers = self._handlers(store, self._admission(aws, latest, timeouts), supervisor)
             await stack.enter_async_context(serving(self._settings, {**handlers, **invoking.handlers}))
             self.ops.loaded(lambda: views_of(supervisor.stored, supervisor.runners))
-            watcher = FileWatcher(self._paths, definitions.take_up, self._answers, home=self._directory.home)
+            watcher = FileWatcher(self._paths, definitions.take_up, self._given, home=self._directory.home)
             return await self._supervise(supervisor, watcher, invoking)
 
     def _now_ready(self, mappings: int) -> None:

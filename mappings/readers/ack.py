@@ -23,7 +23,7 @@ def mappings_in(documents: Sequence[object], answers: FileAnswers) -> Iterator[F
     """Yield the mappings; objects of any other kind are not looked at."""
     for index, each in enumerate(_objects(documents)):
         version, kind = str(each.get("apiVersion", "")), each.get("kind")
-        if kind != _KIND or not version.startswith(_GROUP):
+        if kind != _KIND:
             continue
         metadata, spec = each.get("metadata"), each.get("spec")
         name = metadata.get("name") if isinstance(metadata, Mapping) else None

@@ -44,6 +44,8 @@ class FoundMapping:
     problems: tuple[Problem, ...] = ()
     unnamed: str | None = None
     """The logical ID that stands for the function, where the file gives the function no name."""
+    elsewhere: str | None = None
+    """A file, as seen from this one, that holds what stands here: once it is read too, nothing is wrong."""
 
 
 class Unresolved(ValueError):
@@ -75,6 +77,10 @@ class Unresolved(ValueError):
         return self
 
 
+class Endless(Unresolved):
+    """A value that refers to itself, or to too much: what comes after it is not looked at."""
+
+
 def all_of(parts: Iterable[Callable[[], T]]) -> list[T]:
     """Return what each part gives; raise Unresolved with the questions of all, not of the first alone."""
     values: list[T] = []
@@ -82,6 +88,8 @@ def all_of(parts: Iterable[Callable[[], T]]) -> list[T]:
     for part in parts:
         try:
             values.append(part())
+        except Endless:
+            raise
         except Unresolved as unresolved:
             errors.append(unresolved)
     if errors:

@@ -11,6 +11,14 @@ from mappings.readers.found import FoundMapping, Problem, Question
 from mappings.service_model import CREATE_REQUEST, members, shape
 
 _TYPE = "aws_lambda_event_source_mapping"
+# Resources that stand for a template of CloudFormation.
+_STACKS = {
+    "aws_cloudformation_stack",
+    "aws_cloudformation_stack_set",
+    "aws_serverlessapplicationrepository_cloudformation_stack",
+    "awscc_cloudformation_stack",
+}
+_LOOKED_AT = {_TYPE, "awscc_lambda_event_source_mapping", *_STACKS}
 # Blocks are called by what one of them holds.
 _RENAMED = {
     "filter": "Filters",
@@ -56,8 +64,16 @@ def mappings_in(document: Mapping[str, object], answers: FileAnswers) -> Iterato
         str(change.get("address")): _object(_object(change.get("change")).get("after_unknown"))
         for change in _objects(document.get("resource_changes"))
     }
+    for deferred in _objects(document.get("deferred_changes")):
+        change = _object(deferred.get("resource_change"))
+        if str(change.get("type")) in _LOOKED_AT:
+            problem = "the plan leaves it for a later one; apply this one first"
+            yield FoundMapping(place=str(change.get("address")), problems=(problem,))
     for resource, configured in _resources(_object(values.get("root_module")), configuration):
         address = str(resource.get("address"))
+        if resource.get("type") != _TYPE:
+            yield FoundMapping(place=address, problems=(_refusal(str(resource.get("type"))),))
+            continue
         yield _Instance(address=address, answers=answers).mapping(
             dict(_object(resource.get("values"))),
             {
@@ -68,16 +84,22 @@ def mappings_in(document: Mapping[str, object], answers: FileAnswers) -> Iterato
         )
 
 
+def _refusal(kind: str) -> str:
+    if kind in _STACKS:
+        return f"{kind} may define mappings in a template; give that as a file, and --skip this one"
+    return f"{kind} is not supported; {_TYPE} is"
+
+
 def _resources(
     module: Mapping[str, object], configuration: Mapping[str, object], prefix: str = ""
 ) -> Iterator[tuple[Mapping[str, object], Mapping[str, object]]]:
-    """Yield each mapping of a module and of its children, with the attributes that its configuration sets."""
+    """Yield what may be a mapping in a module and its children, with what its configuration sets."""
     configured = {
         str(each.get("address")): _object(each.get("expressions"))
         for each in _objects(configuration.get("resources"))
     }
     for resource in _objects(module.get("resources")):
-        if resource.get("type") == _TYPE and resource.get("mode") == "managed":
+        if str(resource.get("type")) in _LOOKED_AT and resource.get("mode") == "managed":
             yield resource, configured.get(f"{_TYPE}.{resource.get('name')}", {})
     for child in _objects(module.get("child_modules")):
         address = str(child.get("address"))
@@ -106,7 +128,7 @@ class _Instance:
         if values.get("maximum_retry_attempts") == 0 and values.get("maximum_record_age_in_seconds") == 0:
             # No age is 0: AWS has answered with neither, as for queues, and the provider stored zeros.
             values["maximum_retry_attempts"] = None
-        values["tags"] = values.get("tags_all") or values.get("tags")  # the provider's are sent as well
+        values["tags"] = values.get("tags_all") or values.get("tags")  # the provider sends its own, too
         written = {name: value for name, value in values.items() if name not in _COMPUTED}
         request = typed(_structure(CREATE_REQUEST, written))
         assert isinstance(request, dict)

@@ -38,6 +38,7 @@ from poller.telemetry import Log
 
 # Between two looks at whether a function that was invoked is still listed.
 LET_GO_S = 1.0
+TIDY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +111,7 @@ class Invoking:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._let_go)
                 group.start_soon(self._inherit)
+                group.start_soon(self._tidy)
                 await self._dispatcher.run()
                 await self._invoker.until_idle()
         finally:
@@ -120,6 +122,15 @@ class Invoking:
         while not drain.requested:
             await drain.sleep(LET_GO_S)
             await self._targets.let_go()
+
+    async def _tidy(self) -> None:
+        drain = self._parts.surroundings.drain
+        while not drain.requested:
+            await drain.sleep(TIDY_S)
+            try:
+                await self._parts.events.tidy()
+            except StateUnavailable as error:
+                self._parts.meter.state_unavailable(str(error))
 
     async def _inherit(self) -> None:
         """Take over what other workers have left, soon after they are gone."""

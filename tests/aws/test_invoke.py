@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.aws.control import Cli, endpoint, lambda_client
 from tests.aws.invoking import HANDLERS, Application, application, invoke, refusal

@@ -7,7 +7,7 @@ import pytest
 
 from mappings.errors import InvalidFile
 from mappings.files import MappingSet, file_names, read_mapping_files
-from mappings.readers.answers import answers_of_flags
+from mappings.readers.answers import Given, answers_of_flags
 
 NOW = 1_800_000_000.0
 DATA = Path(__file__).parent / "data"
@@ -25,16 +25,22 @@ def requests_in(path: Path, answers: Mapping[str, str] | None = None) -> dict[st
     return {place.removeprefix(f"{path}: "): request for place, request in found.requests.items()}
 
 
-def read(paths: Sequence[Path], answers: Mapping[str, str] | None = None) -> MappingSet:
+def read(
+    paths: Sequence[Path], answers: Mapping[str, str] | None = None, *, skip: Sequence[str] = ()
+) -> MappingSet:
     """Read files as one set."""
     flags = [f"{name}={value}" for name, value in (answers or {}).items()]
-    return read_mapping_files(paths, now=NOW, answers=answers_of_flags(flags, file_names(paths)))
+    return read_mapping_files(
+        paths, now=NOW, given=Given(answers=answers_of_flags(flags, file_names(paths)), skip=frozenset(skip))
+    )
 
 
-def refused(paths: Sequence[Path], answers: Mapping[str, str] | None = None) -> list[str]:
+def refused(
+    paths: Sequence[Path], answers: Mapping[str, str] | None = None, *, skip: Sequence[str] = ()
+) -> list[str]:
     """Return the problems of a set of files, each on one line and without the folder of the first."""
     with pytest.raises(InvalidFile) as error:
-        read(paths, answers)
+        read(paths, answers, skip=skip)
     return [problem.replace(f"{paths[0].parent}/", "") for problem in error.value.problems]
 
 

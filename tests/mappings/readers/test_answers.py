@@ -70,7 +70,7 @@ FORM = (
         ("text", FORM),
         ([{"ParameterKey": "A", "UsePreviousValue": True}], FORM),
         ([{"ParameterKey": "A", "ParameterValue": "1"}] * 2, "p.json: A is given twice"),
-        ({"A": None}, "p.json: A must be a text, a number, true, false or a list, not null"),
+        ({"A": None}, "p.json: A must be a value, not null"),
     ],
 )
 def test_malformed_parameters_are_refused(document: object, problem: str) -> None:
@@ -84,7 +84,7 @@ def test_malformed_parameters_are_refused(document: object, problem: str) -> Non
 def test_a_parameters_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     """With its name."""
     with pytest.raises(InvalidFile, match=r"none.json: the file cannot be read: No such file"):
-        read_parameters(str(tmp_path / "none.json"))
+        read_parameters([str(tmp_path / "none.json")])
 
 
 def test_an_answer_that_nobody_asks_for_is_a_problem() -> None:

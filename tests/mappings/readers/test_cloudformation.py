@@ -356,7 +356,9 @@ def test_a_macro_that_may_change_any_mapping_is_refused(tmp_path: Path, line: st
     """AWS's own by name alone are taken."""
     path = template(tmp_path, f"{{FunctionName: f, EventSourceArn: '{SQS}:x'}}", more=line)
 
-    assert problems_in(path) == [problem]
+    (told,) = problems_in(path)
+
+    assert told.startswith(f"{problem}; take the template as CloudFormation processed it")
 
 
 def test_a_loop_over_resources_is_refused(tmp_path: Path) -> None:
@@ -364,7 +366,7 @@ def test_a_loop_over_resources_is_refused(tmp_path: Path) -> None:
     path = template(tmp_path, f"{{FunctionName: f, EventSourceArn: '{SQS}:x'}}")
     path.write_text(f"{path.read_text()}  Fn::ForEach::Queues: [Name, [a], {{}}]\n")
 
-    assert problems_in(path) == ["Resources.Fn::ForEach::Queues: Fn::ForEach::Queues is not supported"]
+    assert problems_in(path)[0].startswith("Resources.Fn::ForEach::Queues: ")
 
 
 def test_a_parameter_keeps_to_its_allowed_values(tmp_path: Path) -> None:
