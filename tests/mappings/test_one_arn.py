@@ -8,13 +8,13 @@ from mappings.arns import EventSource, FunctionName
 from mappings.directory import FunctionDirectory
 from mappings.errors import InvalidFile
 from mappings.files import read_mapping_files
-from mappings.functions import HandlerFunction, LambdaFunction
+from mappings.functions import Function, HandlerFunction, LambdaFunction
 from mappings.home import Home
 from mappings.validation import mapping_from_request
 
 SOURCE = EventSource.parse("arn:aws:sqs:eu-west-1:123456789012:orders")
 LAMBDA = "arn:aws:lambda:us-west-2:123456789012:function:billing-v2"
-LISTED = {
+LISTED: dict[str, Function] = {
     "audit": HandlerFunction(name="audit", handler="app:handler", aliases=(("live", "3"),)),
     "billing": LambdaFunction(name="billing", function=FunctionName.parse(LAMBDA)),
     "near": LambdaFunction(name="near", function=FunctionName.parse("near-v2:live")),
