@@ -128,7 +128,11 @@ class EventSource:
 
 # Lambda's own names have no dot, though the service model's pattern for this field takes one: refusing it
 # catches a handler (`app.audit:handler`) that was written where a function name belongs.
-_NAME = r"(?P<name>[a-zA-Z0-9_-]{1,64})(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]{1,128}))?"
+MAXIMUM_FUNCTION_NAME = 64
+_NAME = (
+    rf"(?P<name>[a-zA-Z0-9_-]{{1,{MAXIMUM_FUNCTION_NAME}}})"
+    r"(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]{1,128}))?"
+)
 _ARN_RESOURCE = re.compile(rf"function:{_NAME}")
 _SHORT_FORM = re.compile(
     rf"(?:(?:(?P<region>[a-z][a-z0-9-]*):)?(?P<account>[0-9]{{12}}):)?(?:function:)?{_NAME}"

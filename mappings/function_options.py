@@ -11,7 +11,8 @@ from mappings.errors import InvalidArn, shown
 from mappings.service_model import shape
 
 MINIMUM_TIMEOUT_S = 1
-MAXIMUM_TIMEOUT_S = 900
+# The service model's for a function on Managed Instances; others run for less.
+MAXIMUM_TIMEOUT_S = 5400
 # Lambda's default quota of concurrent executions per account and region.
 MAXIMUM_CONCURRENCY = 1000
 LATEST = "$LATEST"

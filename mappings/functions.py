@@ -6,13 +6,14 @@ from typing import TypedDict, cast
 
 from mappings.arns import FunctionName
 from mappings.errors import InvalidArn, InvalidFile, shown
-from mappings.function_options import LATEST, OPTIONS, option_problem
+from mappings.function_options import LATEST, MAXIMUM_TIMEOUT_S, OPTIONS, option_problem
 
 # Nothing but this ends a handler of ours or a request. 30 s is the default visibility timeout of a queue: a
 # batch is judged before its messages appear again.
 DEFAULT_LOCAL_TIMEOUT_S = 30.0
-# Lambda ends its functions itself, after 900 s at most; giving up earlier would repeat a batch in work.
-DEFAULT_LAMBDA_TIMEOUT_S = 900.0
+# What most functions of AWS Lambda may be given. A process that ends does not wait for longer where nobody
+# says how long the function takes.
+PLANNED_LAMBDA_TIMEOUT_S = 900.0
 
 Aliases = tuple[tuple[str, str], ...]
 """Each alias and the version it names."""
@@ -52,9 +53,8 @@ class LambdaFunction:
 
     name: str
     function: FunctionName
-    timeout: float = DEFAULT_LAMBDA_TIMEOUT_S
-    timeout_known: bool = False
-    """Whether `timeout` is the function's own and not only how long its answer is waited for."""
+    timeout: float | None = None
+    """None where only Lambda knows it."""
 
 
 Function = HandlerFunction | UrlFunction | LambdaFunction
@@ -74,11 +74,14 @@ _Written = TypedDict(
 )
 
 
-def known_timeout(function: Function) -> float | None:
-    """Return the function's own timeout in seconds, or None where only Lambda knows it."""
-    if isinstance(function, LambdaFunction) and not function.timeout_known:
-        return None
-    return function.timeout
+def planned_timeout(timeout: float | None) -> float:
+    """Return how long a drain lets a function run, whose timeout is None where it is not known."""
+    return PLANNED_LAMBDA_TIMEOUT_S if timeout is None else timeout
+
+
+def longest_run(timeout: float | None) -> float:
+    """Return how long an answer is waited for: Lambda ends its functions, and no batch is to run twice."""
+    return float(MAXIMUM_TIMEOUT_S) if timeout is None else timeout
 
 
 def concurrency_of(function: Function) -> int | None:
@@ -118,8 +121,7 @@ def parse_function(name: str, value: object) -> Function:
         return LambdaFunction(
             name=name,
             function=FunctionName.parse(written["lambda"]),
-            timeout=float(written.get("timeout", DEFAULT_LAMBDA_TIMEOUT_S)),
-            timeout_known="timeout" in written,
+            timeout=float(written["timeout"]) if "timeout" in written else None,
         )
     timeout = float(written.get("timeout", DEFAULT_LOCAL_TIMEOUT_S))
     aliases = tuple(sorted(written.get("aliases", {}).items()))

@@ -10,7 +10,7 @@ from mappings.errors import (
     ServiceException,
     TooManyRequestsException,
 )
-from mappings.functions import Function, LambdaFunction, known_timeout
+from mappings.functions import Function, LambdaFunction
 from mappings.model import EventSourceMapping, StartingPosition
 from poller.aws import Aws, source_errors
 from poller.destinations import make_destination
@@ -28,6 +28,7 @@ from poller.errors import (
 from poller.latest import LatestReaders
 from poller.sources import SourceParts, make_source
 from poller.surroundings import Surroundings
+from poller.targets.timeouts import FunctionTimeouts
 
 METRICS_OFF = "MetricsConfig needs the ops port, which POLLER_OPS has off"
 NO_FUNCTION = "Function does not exist"
@@ -46,19 +47,29 @@ _DESTINATION_CALLS = {"sqs": "SendMessage on SQS", "sns": "Publish on SNS", "s3"
 class AwsAdmission:
     """Asks AWS, or what stands in for it, with the poller's own credentials."""
 
-    def __init__(self, aws: Aws, surroundings: Surroundings, latest: LatestReaders, *, metrics: bool) -> None:
+    def __init__(
+        self,
+        aws: Aws,
+        surroundings: Surroundings,
+        latest: LatestReaders,
+        *,
+        timeouts: FunctionTimeouts,
+        metrics: bool,
+    ) -> None:
         """Ask through a session.
 
         Args:
             aws: The session.
             surroundings: The process.
             latest: Keeps readers opened at LATEST for who runs the mapping.
+            timeouts: Tells how long functions may run.
             metrics: Whether metrics are exported, so that MetricsConfig can be obeyed.
         """
         self._metrics = metrics
         self._aws = aws
         self._surroundings = surroundings
         self._latest = latest
+        self._timeouts = timeouts
 
     def options(self, mapping: EventSourceMapping) -> None:
         """Refuse metrics that nobody could read."""
@@ -84,7 +95,8 @@ class AwsAdmission:
     async def source(self, mapping: EventSourceMapping, function: Function, *, making: bool) -> float | None:
         """List the source, and open it where reading is to begin at its tip of now."""
         clock = self._surroundings.clock
-        parts = SourceParts(aws=self._aws, clock=clock, long_poll_s=0.0, timeout_s=known_timeout(function))
+        timeout_s = await self._timeouts.ask(function, mapping.function_arn)
+        parts = SourceParts(aws=self._aws, clock=clock, long_poll_s=0.0, timeout_s=timeout_s)
         source = make_source(mapping, parts)
         at_tip = making and mapping.enabled and mapping.starting_position is StartingPosition.LATEST
         with _refusals(mapping.event_source):

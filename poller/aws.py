@@ -1,5 +1,6 @@
 """One AWS session: its clients and calls, each for a service and region, and what their errors mean."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Self
@@ -32,6 +33,7 @@ from poller.errors import (
 )
 from poller.hot_path.connections import AnswerTooLarge
 from poller.hot_path.route import HotPath, Route
+from poller.keepalive import kept_alive_socket
 from poller.settings import requests_ca_bundle
 from poller.waiting import Turns
 
@@ -40,6 +42,7 @@ CONNECT_TIMEOUT_S = 5.0
 MAX_CONNECTIONS = 1024
 # Emulators use it to say that they have no accounts; it is never a real one.
 NO_ACCOUNT = "000000000000"
+_ACCOUNT = re.compile(r"[0-9]{12}")
 
 _GONE = {
     "AWS.SimpleQueueService.NonExistentQueue",
@@ -133,11 +136,21 @@ class Aws:
                     read_timeout=read_timeout_s,
                     retries={"total_max_attempts": 1, "mode": "standard"},
                     max_pool_connections=MAX_CONNECTIONS,
-                    tcp_keepalive=True,
+                    # aiobotocore passes over tcp_keepalive.
+                    connector_args={"socket_factory": kept_alive_socket},
                 )
                 context = self._session.create_client(service, region_name=region, config=config)
                 self._clients[key] = await self._open.enter_async_context(context)
             return self._clients[key]
+
+    async def account(self, region: str) -> str | None:
+        """The account of the credentials; None where nobody tells."""
+        try:
+            client = await self.client("sts", region)
+            account = (await client.get_caller_identity()).get("Account")
+        except (BotoCoreError, ClientError, aiohttp.ClientError, TimeoutError, OSError):
+            return None
+        return account if isinstance(account, str) and _ACCOUNT.fullmatch(account) else None
 
     async def serves(self, service: str, region: str) -> bool:
         """Whether AWS itself answers for a service, and no server that stands in for it."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from poller.arguments import read_answers, read_mapping_set, refuse, takes_files
+from poller.arguments import FileArguments, refuse, takes_files
 from poller.conversions import export_mappings, import_mappings, print_policy
 from poller.starting import run_to_end, settings_of
 from poller.state_commands import state
@@ -80,9 +80,7 @@ def _api_options(command: Callable[..., None]) -> Callable[..., None]:
 @takes_files(required=False)
 @_shared_options
 @_api_options
-def run(
-    files: tuple[str, ...], values: tuple[str, ...], parameters: str | None, **flags: str | bool | None
-) -> None:
+def run(sources: FileArguments, **flags: str | bool | None) -> None:
     """Run mappings until SIGTERM: those of the files, and those made through the Lambda API.
 
     A file that changes is taken up without a restart.
@@ -91,22 +89,22 @@ def run(
     ends at once.
     """
     settings = settings_of(flags)
-    if not files and settings.api is None:
+    if not sources.files and settings.api is None:
         refuse("no mapping file is given and the API is off: there is nothing to poll")
-    answers = read_answers(values, parameters)
-    mapping_set = read_mapping_set(files, answers) if files or answers else None
+    given = sources.given()
+    mapping_set = None if sources.empty else sources.read(given)
 
     from poller.worker import Worker, run_until_signalled  # noqa: PLC0415  # heavy
 
-    worker = Worker(mapping_set, settings, on_ready=_say_ready, paths=files, answers=answers)
+    worker = Worker(mapping_set, settings, on_ready=_say_ready, paths=sources.files, given=given)
     sys.exit(run_to_end(run_until_signalled, worker))
 
 
 @main.command()
 @takes_files()
-def validate(files: tuple[str, ...], values: tuple[str, ...], parameters: str | None) -> None:
+def validate(sources: FileArguments) -> None:
     """Check mapping files and import their handlers; exit code 2 names what is wrong."""
-    mapping_set = read_mapping_set(files, read_answers(values, parameters))
+    mapping_set = sources.read()
 
     from poller.settings import handler_environment  # noqa: PLC0415  # heavy
     from poller.targets import check_functions  # noqa: PLC0415

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from poller.arguments import read_answers, read_mapping_set, refuse, takes_files
+from poller.arguments import FileArguments, refuse, takes_files
 from poller.starting import settings_of
 
 if TYPE_CHECKING:
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @click.command("import")
 @takes_files()
-def import_mappings(files: tuple[str, ...], values: tuple[str, ...], parameters: str | None) -> None:
+def import_mappings(sources: FileArguments) -> None:
     """Print one mapping file with all mappings that the files mean.
 
     The files are mapping files, CloudFormation, SAM and synthesized CDK templates, the output of `terraform
     show -json` for a plan or a state, serverless.yml, and ACK manifests; what they are is told by their
     content. `run` and `validate` take the same files as they are: this shows how they are understood.
     """
-    mapping_set = read_mapping_set(files, read_answers(values, parameters))
+    mapping_set = sources.read()
 
     from mappings.writing import as_mapping_file  # noqa: PLC0415  # heavy
 
@@ -37,16 +37,14 @@ def import_mappings(files: tuple[str, ...], values: tuple[str, ...], parameters:
     help="Write one file for each mapping into this directory, which is made if need be; no file in it is "
     "overwritten.",
 )
-def export_mappings(
-    files: tuple[str, ...], values: tuple[str, ...], parameters: str | None, out: str | None
-) -> None:
+def export_mappings(sources: FileArguments, out: str | None) -> None:
     """Print the mappings as input of the AWS CLI.
 
     Each is what `aws lambda create-event-source-mapping --cli-input-json` takes: a JSON object. For a single
     mapping the object is printed, for several a list of them, which the AWS CLI does not take: there, use
     --out. Functions keep their names, except that one defined as `lambda: NAME` is that NAME.
     """
-    mapping_set = read_mapping_set(files, read_answers(values, parameters))
+    mapping_set = sources.read()
 
     from mappings.writing import as_cli_inputs, as_json  # noqa: PLC0415  # heavy
 
@@ -62,15 +60,13 @@ def export_mappings(
 @click.command("policy")
 @takes_files()
 @click.option("--state", help="The table of a fleet: dynamodb://table. [POLLER_STATE]")
-def print_policy(
-    files: tuple[str, ...], values: tuple[str, ...], parameters: str | None, state: str | None
-) -> None:
+def print_policy(sources: FileArguments, state: str | None) -> None:
     """Print the IAM policy with the least that polling these mappings takes.
 
     A key of AWS KMS, where one encrypts a source, a destination or the table, needs kms:Decrypt (and
     kms:GenerateDataKey to send to a destination) on top: which key that is, the files do not say.
     """
-    mapping_set = read_mapping_set(files, read_answers(values, parameters))
+    mapping_set = sources.read()
     settings = settings_of({"state": state})
 
     import orjson  # noqa: PLC0415  # heavy

@@ -7,10 +7,10 @@ from typing import TypeVar
 
 Key = TypeVar("Key")
 
-# OTel's buckets for function durations, and up to the 15 minutes a function may take.
+# OTel's buckets for function durations, and up to what a function may take: 15, 30 or 90 minutes.
 DURATION_S = (
     *(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75),
-    *(1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0, 300.0, 900.0),
+    *(1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0, 300.0, 900.0, 1800.0, 5400.0),
 )
 # From a local emulator's answer to a long poll's.
 REQUEST_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from poller.arguments import read_answers, read_mapping_set, refuse, takes_files
+from poller.arguments import FileArguments, refuse, takes_files
 from poller.starting import run_to_end, settings_of
 
 if TYPE_CHECKING:
@@ -95,9 +95,7 @@ def import_kcl(
     given: dict[str, str | None],
     /,
     table: str,
-    files: tuple[str, ...],
-    values: tuple[str, ...],
-    parameters: str | None,
+    sources: FileArguments,
     mapping: str,
     *,
     force: bool,
@@ -109,7 +107,7 @@ def import_kcl(
     renewed. The mapping is one of the files.
     """
     settings = _settings(given, **flags)
-    chosen = _chosen(read_mapping_set(files, read_answers(values, parameters)), mapping)
+    chosen = _chosen(sources.read(), mapping)
 
     from poller.positions import import_kcl as take_over  # noqa: PLC0415  # heavy
 

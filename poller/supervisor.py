@@ -88,9 +88,9 @@ class Supervisor:
         return self._stored
 
     @property
-    def functions(self) -> Sequence[Function]:
-        """What the mappings that run invoke."""
-        return [slot.function for slot in self._slots.values()]
+    def invoked(self) -> Sequence[tuple[Function, str]]:
+        """What the mappings that run invoke, and what they call it."""
+        return [(slot.function, slot.stored.mapping.function_arn) for slot in self._slots.values()]
 
     def changed(self) -> None:
         """What is stored, or what functions there are, has changed: look again."""

@@ -89,6 +89,8 @@ class Log(StrEnum):
     FUNCTION_TREES_LIMITED = "function_trees_limited"
     """On this system what a handler starts may outlive it."""
     INVOCATION_FAILED = "invocation_failed"
+    TIMEOUT_UNKNOWN = "timeout_unknown"
+    """Lambda did not tell how long a function may run."""
     API_LISTENING = "api_listening"
     EVENT_SUCCEEDED = "event_succeeded"
     EVENT_POSTPONED = "event_postponed"

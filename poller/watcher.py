@@ -1,7 +1,7 @@
 """Mapping files on the disk: notices that they have changed, and has what they say now taken up."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from os import stat_result
 from pathlib import Path
 
@@ -10,7 +10,8 @@ import structlog
 
 from mappings.errors import InvalidFile, StoreUnavailable, VersionChanged
 from mappings.files import MappingSet, read_mapping_files
-from mappings.readers.answers import Answer
+from mappings.home import Home
+from mappings.readers.answers import Given
 from poller.errors import StartError
 from poller.telemetry import Log
 from poller.waiting import Drain
@@ -28,18 +29,22 @@ class FileWatcher:
         self,
         paths: Sequence[Path | str],
         take_up: Callable[[MappingSet], Awaitable[None]],
-        answers: Mapping[str, Answer] | None = None,
+        given: Given | None = None,
+        *,
+        home: Home | None = None,
     ) -> None:
         """Watch files and directories that were read a moment ago.
 
         Args:
             paths: As they were given.
             take_up: Makes what the files say the state of things. What it raises leaves the old state.
-            answers: Values for what the files refer to; they stay what they were at the start.
+            given: What the user says beside the files; it stays what it was at the start.
+            home: Where the functions are that the files define.
         """
         self._paths = [Path(path) for path in paths]
         self._take_up = take_up
-        self._answers = answers or {}
+        self._given = given
+        self._home = home
         self._taken_up = fingerprint(self._paths)
         self._told: tuple[str, ...] = ()
 
@@ -71,7 +76,7 @@ class FileWatcher:
             log.info(Log.FILES_TAKEN_UP, mappings=len(found.mappings), functions=len(found.functions))
 
     def _read(self) -> MappingSet:
-        return read_mapping_files(self._paths, now=time.time(), answers=self._answers)
+        return read_mapping_files(self._paths, now=time.time(), given=self._given, home=self._home)
 
     def _refused(self, problems: tuple[str, ...]) -> None:
         """Say it once; the files are read again at each look, because what they lack may come."""

@@ -4,7 +4,7 @@ import random
 import signal
 import socket
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +17,11 @@ from mappings.directory import FunctionDirectory
 from mappings.errors import InvalidFile, StoreUnavailable
 from mappings.files import MappingSet
 from mappings.function_operations import FunctionOperations
-from mappings.functions import Function
+from mappings.functions import planned_timeout
 from mappings.handlers import function_handlers, mapping_handlers
+from mappings.home import DEFAULT_REGION, Home
 from mappings.operations import Admission, MappingOperations
-from mappings.readers.answers import Answer
+from mappings.readers.answers import Given
 from mappings.store import MappingStore
 from mappings.stores.layered import LayeredStore
 from mappings.stores.memory import MemoryMappingStore
@@ -48,6 +49,7 @@ from poller.state import State, open_state
 from poller.status import views_of
 from poller.supervisor import Supervisor, SupervisorParts
 from poller.surroundings import Surroundings, SystemClock
+from poller.targets.timeouts import FunctionTimeouts
 from poller.telemetry import Log
 from poller.waiting import Drain
 from poller.watcher import FileWatcher
@@ -66,7 +68,7 @@ class Worker:
         *,
         on_ready: Callable[[int], None],
         paths: Sequence[Path | str] = (),
-        answers: Mapping[str, Answer] | None = None,
+        given: Given | None = None,
     ) -> None:
         """Make a worker.
 
@@ -75,7 +77,7 @@ class Worker:
             settings: What it is told from outside.
             on_ready: Called once, with their number, when all enabled mappings poll.
             paths: The files, to be watched for changes.
-            answers: Values for what the files refer to.
+            given: What the user says beside the files: values for what they refer to.
         """
         clock = SystemClock()
         self.drain = Drain(lambda: clock.monotonic() + self._drain_timeout_s())
@@ -83,8 +85,10 @@ class Worker:
         self._settings = settings
         self._on_ready = on_ready
         self._paths = paths
-        self._answers = answers
-        self._directory = FunctionDirectory(functions_only=settings.functions_only)
+        self._given = given
+        self._directory = FunctionDirectory(
+            functions_only=settings.functions_only, home=Home(region=settings.region or DEFAULT_REGION)
+        )
         self._surroundings = Surroundings(
             clock=clock,
             chance=random.random,
@@ -96,6 +100,7 @@ class Worker:
         self._tempo = _tempo(settings)
         self._supervisor: Supervisor | None = None
         self._invoking: Invoking | None = None
+        self._timeouts: FunctionTimeouts | None = None
 
     @property
     def runners(self) -> Sequence[Runner]:
@@ -117,6 +122,7 @@ class Worker:
                 open_state(self._settings.state, self._queue_limits, aws=aws, region=self._settings.region)
             )
             fleet = await stack.enter_async_context(self._fleet(state))
+            timeouts = self._timeouts = FunctionTimeouts(aws, self._surroundings.clock)
             hosted = HostedFunctions(handler_environment())
             stack.push_async_callback(hosted.keep, {})
             files = MemoryMappingStore()
@@ -126,6 +132,7 @@ class Worker:
                 directory=self._directory,
                 hosted=hosted,
                 aws=aws,
+                timeouts=timeouts,
                 leases=state.leases,
                 fleet=fleet,
                 tempo=self._tempo,
@@ -157,31 +164,35 @@ class Worker:
                 allow_removal=self._settings.allow_removal,
             )
             await _take_up(definitions, self._mapping_set)
-            invoking = self._invoking = self._make_invoking(state, fleet, hosted, aws)
-            handlers = self._handlers(store, self._admission(aws, latest), supervisor)
+            invoking = self._invoking = self._make_invoking(state, fleet, hosted, aws, timeouts)
+            handlers = self._handlers(store, self._admission(aws, latest, timeouts), supervisor)
             await stack.enter_async_context(serving(self._settings, {**handlers, **invoking.handlers}))
             self.ops.loaded(lambda: views_of(supervisor.stored, supervisor.runners))
-            watcher = FileWatcher(self._paths, definitions.take_up, self._answers)
+            watcher = FileWatcher(self._paths, definitions.take_up, self._given, home=self._directory.home)
             return await self._supervise(supervisor, watcher, invoking)
 
     def _now_ready(self, mappings: int) -> None:
         self.ops.begun()
         self._on_ready(mappings)
 
-    def _admission(self, aws: Aws, latest: LatestReaders) -> Admission:
-        return AwsAdmission(aws, self._surroundings, latest, metrics=self._settings.ops is not None)
+    def _admission(self, aws: Aws, latest: LatestReaders, timeouts: FunctionTimeouts) -> Admission:
+        metrics = self._settings.ops is not None
+        return AwsAdmission(aws, self._surroundings, latest, timeouts=timeouts, metrics=metrics)
 
     @property
     def _queue_limits(self) -> QueueLimits:
         settings = self._settings
         return QueueLimits(events=settings.async_queue_events, kept_bytes=settings.async_queue_bytes)
 
-    def _make_invoking(self, state: State, fleet: Fleet, hosted: HostedFunctions, aws: Aws) -> Invoking:
+    def _make_invoking(
+        self, state: State, fleet: Fleet, hosted: HostedFunctions, aws: Aws, timeouts: FunctionTimeouts
+    ) -> Invoking:
         return Invoking(
             InvokingParts(
                 directory=self._directory,
                 hosted=hosted,
                 aws=aws,
+                timeouts=timeouts,
                 events=state.events(fleet, lambda: self._directory.listed),
                 meter=self._event_meter,
                 without_state=self._settings.profile is Profile.TEST,
@@ -244,10 +255,16 @@ class Worker:
     def _drain_timeout_s(self) -> float:
         if self._settings.drain_timeout_s is not None:
             return self._settings.drain_timeout_s
-        running: list[Function] = []
-        if self._supervisor is not None and self._invoking is not None:
-            running = [*self._supervisor.functions, *self._invoking.functions]
-        return max((function.timeout for function in running), default=0.0) + DRAIN_MARGIN_S
+        return max(map(planned_timeout, self._running_timeouts()), default=0.0) + DRAIN_MARGIN_S
+
+    def _running_timeouts(self) -> Iterator[float | None]:
+        """Of what runs; None for what is not known."""
+        if self._supervisor is not None and self._timeouts is not None:
+            for function, arn in self._supervisor.invoked:
+                yield self._timeouts.known(function, arn)
+        if self._invoking is not None:
+            for function in self._invoking.functions:
+                yield function.timeout
 
 
 def _tempo(settings: Settings) -> Tempo:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from mappings.directory import FunctionDirectory
-from mappings.functions import Function, concurrency_of, known_timeout
+from mappings.functions import Function, concurrency_of
 from mappings.model import EventSourceMapping, StartingPosition
 from mappings.store import StoredMapping
 from poller.aws import Aws
@@ -19,6 +19,7 @@ from poller.runner import Runner, RunnerParts
 from poller.sources import SourceParts, make_source
 from poller.surroundings import Surroundings
 from poller.targets import open_target
+from poller.targets.timeouts import FunctionTimeouts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class AwsWorkshop:
     directory: FunctionDirectory
     hosted: HostedFunctions
     aws: Aws
+    timeouts: FunctionTimeouts
     leases: LeaseStore
     fleet: Fleet
     """The workers that share the leases."""
@@ -52,9 +54,12 @@ class AwsWorkshop:
             DestinationUnsuitable: The mapping's destination is none.
         """
         mapping = stored.mapping
-        async with open_target(function, mapping.function_arn, self.aws, self.hosted) as target:
+        opened = open_target(
+            function, mapping.function_arn, aws=self.aws, hosted=self.hosted, timeouts=self.timeouts
+        )
+        async with opened as target:
             parts = RunnerParts(
-                source=self._source(stored, function),
+                source=self._source(stored, await self.timeouts.ask(function, mapping.function_arn)),
                 target=target,
                 destination=destination_of(mapping, self.aws),
                 leases=self.leases,
@@ -66,12 +71,12 @@ class AwsWorkshop:
             )
             yield Runner(mapping, parts, on_polling=on_polling)
 
-    def _source(self, stored: StoredMapping, function: Function) -> Source:
+    def _source(self, stored: StoredMapping, timeout_s: float | None) -> Source:
         parts = SourceParts(
             aws=self.aws,
             clock=self.surroundings.clock,
             long_poll_s=self.tempo.long_poll_s,
-            timeout_s=known_timeout(function),
+            timeout_s=timeout_s,
         )
         source = make_source(stored.mapping, parts)
         if stored.latest_at is None or stored.mapping.starting_position is not StartingPosition.LATEST:

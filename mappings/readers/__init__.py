@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mappings.readers import ack, cloudformation, sam, serverless, terraform
-from mappings.readers.answers import Answers
+from mappings.readers.answers import FileAnswers
 from mappings.readers.found import FoundMapping
 from mappings.readers.template import Template
 
@@ -19,12 +19,12 @@ class Format:
     name: str
     hint: re.Pattern[str]
     is_document: Callable[[object], bool]
-    mappings_in: Callable[[Documents, Answers], Iterable[FoundMapping]]
+    mappings_in: Callable[[Documents, FileAnswers], Iterable[FoundMapping]]
     several_documents: bool = False
     maximum_bytes: int = 1024 * 1024
 
 
-def _template_mappings(documents: Documents, answers: Answers) -> Iterable[FoundMapping]:
+def _template_mappings(documents: Documents, answers: FileAnswers) -> Iterable[FoundMapping]:
     document = documents[0]
     assert isinstance(document, Mapping)
     template = Template(document, answers)
@@ -36,9 +36,9 @@ def _template_mappings(documents: Documents, answers: Answers) -> Iterable[Found
 
 
 def _of_one_document(
-    read: Callable[[Mapping[str, object], Answers], Iterable[FoundMapping]],
-) -> Callable[[Documents, Answers], Iterable[FoundMapping]]:
-    def mappings_in(documents: Documents, answers: Answers) -> Iterable[FoundMapping]:
+    read: Callable[[Mapping[str, object], FileAnswers], Iterable[FoundMapping]],
+) -> Callable[[Documents, FileAnswers], Iterable[FoundMapping]]:
+    def mappings_in(documents: Documents, answers: FileAnswers) -> Iterable[FoundMapping]:
         document = documents[0]
         assert isinstance(document, Mapping)
         return read(document, answers)

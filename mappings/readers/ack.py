@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from mappings.errors import shown
-from mappings.readers.answers import Answers
-from mappings.readers.found import FoundMapping, Unresolved
+from mappings.readers.answers import FileAnswers
+from mappings.readers.found import FoundMapping, Problem, Unresolved
 from mappings.spelling import in_aws_spelling
 
 _GROUP = "lambda.services.k8s.aws/"
@@ -19,11 +19,11 @@ def is_manifest(document: object) -> bool:
     return any(str(each.get("apiVersion", "")).startswith(_GROUP) for each in _objects([document]))
 
 
-def mappings_in(documents: Sequence[object], answers: Answers) -> Iterator[FoundMapping]:
+def mappings_in(documents: Sequence[object], answers: FileAnswers) -> Iterator[FoundMapping]:
     """Yield the mappings; objects of any other kind are not looked at."""
     for index, each in enumerate(_objects(documents)):
         version, kind = str(each.get("apiVersion", "")), each.get("kind")
-        if kind != _KIND or not version.startswith(_GROUP):
+        if kind != _KIND:
             continue
         metadata, spec = each.get("metadata"), each.get("spec")
         name = metadata.get("name") if isinstance(metadata, Mapping) else None
@@ -48,9 +48,9 @@ def _objects(documents: Sequence[object]) -> Iterator[Mapping[str, object]]:
             yield document
 
 
-def _mapping(place: str, spec: Mapping[str, object], answers: Answers) -> FoundMapping:
+def _mapping(place: str, spec: Mapping[str, object], answers: FileAnswers) -> FoundMapping:
     request: dict[str, object] = {}
-    problems: list[str] = []
+    problems: list[Problem] = []
     for name, value in spec.items():
         if name not in _REFERENCES:
             request[name] = value
@@ -58,12 +58,12 @@ def _mapping(place: str, spec: Mapping[str, object], answers: Answers) -> FoundM
         try:
             request[_REFERENCES[name]] = _referred(name, value, answers)
         except Unresolved as unresolved:
-            problems.append(unresolved.sentence)
+            problems.extend(unresolved.questions)
     renamed, misspelled = in_aws_spelling(request)
     return FoundMapping(place=place, request=renamed, problems=(*problems, *misspelled))
 
 
-def _referred(name: str, value: object, answers: Answers) -> object:
+def _referred(name: str, value: object, answers: FileAnswers) -> object:
     match value:
         case {"from": {"name": str(other)}}:
             answer = answers.get(f"{name}.{other}")

@@ -1,18 +1,47 @@
 """Mappings that a serverless.yml defines as events of its functions, or as resources."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 
 from mappings.errors import shown
 from mappings.readers import cloudformation
-from mappings.readers.answers import Answers
+from mappings.readers.answers import FileAnswers
 from mappings.readers.cloudformation import request_of
-from mappings.readers.found import FoundMapping, Unresolved
+from mappings.readers.conversion import structured
+from mappings.readers.found import FoundMapping, Problem, Unresolved
 from mappings.readers.template import Template
 from mappings.readers.variables import Variables
 
+# A source of a variable: what stands between the braces, or a comma and the next.
+_SOURCE = re.compile(r"(?<=[{,\s])[A-Za-z]+(?:\([^()]*\))?:[^,{}\s\"']+")
 # Lambda polls for these as well, and we do not.
 _OTHER_MAPPINGS = {"activemq", "kafka", "msk", "rabbitmq", "documentdb"}
+# Lambda is called by these; nothing polls for them.
+_PUSHED = {
+    "alb",
+    "alexaSkill",
+    "alexaSmartHome",
+    "cloudFront",
+    "cloudwatchEvent",
+    "cloudwatchLog",
+    "cognitoUserPool",
+    "eventBridge",
+    "http",
+    "httpApi",
+    "iot",
+    "iotFleetProvisioning",
+    "s3",
+    "schedule",
+    "sns",
+    "websocket",
+}
+# Constructs of the plugin serverless-lift that are queues with a function to read them.
+_CONSTRUCTS = {"queue"}
+_COMPILED = (
+    "import what the framework makes of the service: serverless package, then "
+    ".serverless/cloudformation-template-update-stack.json"
+)
 _COMMON = {
     "arn": "EventSourceArn",
     "batchSize": "BatchSize",
@@ -55,7 +84,7 @@ def is_service(document: object) -> bool:
     return isinstance(document, Mapping) and {"service", "provider"} <= document.keys()
 
 
-def mappings_in(document: Mapping[str, object], answers: Answers) -> list[FoundMapping]:
+def mappings_in(document: Mapping[str, object], answers: FileAnswers) -> list[FoundMapping]:
     """Return the mappings of the functions' events, then those among the resources."""
     service = _Service(document, answers)
     events = list(service.events())
@@ -66,16 +95,22 @@ def mappings_in(document: Mapping[str, object], answers: Answers) -> list[FoundM
 class _Service:
     """One serverless.yml: its variables, its functions, and the template that its resources make."""
 
-    def __init__(self, document: Mapping[str, object], answers: Answers) -> None:
+    def __init__(self, document: Mapping[str, object], answers: FileAnswers) -> None:
         self.problems: list[FoundMapping] = []
         self._answers = answers
         self._variables = Variables(document, answers)
+        answers.mention(_mentions(document).__contains__)
         service = "self:service.name" if isinstance(document.get("service"), Mapping) else "self:service"
         prefix = f"${{{service}}}-${{sls:stage}}"
         self._functions = {
             key: self._merged(f"functions.{key}", function)
             for key, function in self._merged("functions", document.get("functions")).items()
         }
+        for name, construct in self._merged("constructs", document.get("constructs")).items():
+            if isinstance(construct, Mapping) and construct.get("type") in _CONSTRUCTS:
+                kind = construct["type"]
+                problem = f"a {kind} of serverless-lift defines a mapping and is not supported; {_COMPILED}"
+                self.problems.append(FoundMapping(place=f"constructs.{name}", problems=(problem,)))
         self._names = {
             key: function.get("name") or f"{prefix}-{key}" for key, function in self._functions.items()
         }
@@ -92,22 +127,40 @@ class _Service:
     def events(self) -> Iterator[FoundMapping]:
         for key, function in self._functions.items():
             place = f"functions.{key}"
-            for index, event in enumerate(self._list(f"{place}.events", function.get("events"))):
-                for kind, value in event.items() if isinstance(event, Mapping) else ():
-                    if kind in _OTHER_MAPPINGS:
-                        problem = f"{kind} events are not supported; {' and '.join(_PROPERTIES)} events are"
-                        yield FoundMapping(place=f"{place}.events[{index}]", problems=(problem,))
-                    elif kind in _PROPERTIES:
-                        yield self._mapping(f"{place}.events[{index}].{kind}", kind, value, self._target(key))
+            for index, written in enumerate(self._list(f"{place}.events", function.get("events"))):
+                yield from self._event(f"{place}.events[{index}]", written, key)
+
+    def _event(self, place: str, written: object, key: str) -> Iterator[FoundMapping]:
+        try:
+            event = self._whole(written)
+        except Unresolved as unresolved:
+            yield FoundMapping(place=place, problems=unresolved.questions)
+            return
+        if isinstance(event, str):
+            event = {event: None}
+        if not isinstance(event, Mapping):
+            yield FoundMapping(place=place, problems=(f"{shown(event)} is no event",))
+            return
+        for kind, value in event.items():
+            if kind in _PROPERTIES:
+                yield self._mapping(f"{place}.{kind}", kind, value, self._target(key))
+            elif kind in _OTHER_MAPPINGS:
+                problem = f"{kind} events are not supported; {' and '.join(_PROPERTIES)} events are"
+                yield FoundMapping(place=place, problems=(problem,))
+            elif kind not in _PUSHED:
+                problem = (
+                    f"{kind} is not an event of the framework; what a plugin makes of it is not known here"
+                )
+                yield FoundMapping(place=place, problems=(problem,))
 
     def _merged(self, place: str, section: object) -> dict[str, object]:
         """Return a section that may be an object, a list of objects to merge, or a variable for either."""
         merged: dict[str, object] = {}
         for part in self._list(place, section if isinstance(section, list) else [section]):
             try:
-                value = self._variables.text(part) if isinstance(part, str) else part
+                value = self._whole(part)
             except Unresolved as unresolved:
-                self.problems.append(FoundMapping(place=place, problems=(str(unresolved),)))
+                self.problems.append(FoundMapping(place=place, problems=unresolved.questions))
                 continue
             if isinstance(value, Mapping):
                 merged |= value
@@ -117,15 +170,19 @@ class _Service:
 
     def _list(self, place: str, section: object) -> list[object]:
         try:
-            value = self._variables.text(section) if isinstance(section, str) else section
+            value = self._whole(section)
             if isinstance(value, list):
                 return value
-            problem = f"{shown(value)} is no list" if value else None
+            problems: tuple[Problem, ...] = (f"{shown(value)} is no list",) if value else ()
         except Unresolved as unresolved:
-            problem = str(unresolved)
-        if problem is not None:
-            self.problems.append(FoundMapping(place=place, problems=(problem,)))
+            problems = unresolved.questions
+        if problems:
+            self.problems.append(FoundMapping(place=place, problems=problems))
         return []
+
+    def _whole(self, value: object) -> object:
+        """Return what a value stands for where a variable may be an object or a list; raise Unresolved."""
+        return structured(self._variables.text(value)) if isinstance(value, str) else value
 
     def _resources(self, section: object) -> Mapping[str, object]:
         """Return the template of `resources`, with the functions that the framework adds to it."""
@@ -138,6 +195,10 @@ class _Service:
             if "EventSourceMapping" in name:
                 problem = "an extension of an event source mapping is not supported"
                 self.problems.append(FoundMapping(place=f"resources.extensions.{name}", problems=(problem,)))
+        for name, resource in template.get("Resources", {}).items():
+            if "EventSourceMapping" in name and isinstance(resource, Mapping) and "Type" not in resource:
+                problem = "a change of a mapping that the framework makes is not supported"
+                self.problems.append(FoundMapping(place=f"resources.Resources.{name}", problems=(problem,)))
         functions = {
             _logical_id(key): {"Type": "AWS::Lambda::Function", "Properties": {"FunctionName": name}}
             for key, name in self._names.items()
@@ -145,7 +206,7 @@ class _Service:
         return {**template, "Resources": {**functions, **template.get("Resources", {})}}
 
     def _target(self, key: str) -> object:
-        answer = self._answers.get(f"functions.{key}")
+        answer = self._answers.get(f"functions.{key}", own=True)
         if answer is not None:
             return answer
         function = self._functions[key]
@@ -154,20 +215,22 @@ class _Service:
 
     def _mapping(self, place: str, kind: str, value: object, target: object) -> FoundMapping:
         try:
-            written = self._variables.text(value) if isinstance(value, str) else value
+            written = self._whole(value)
         except Unresolved as unresolved:
-            return FoundMapping(place=place, problems=(f"arn: {unresolved}",))
+            return FoundMapping(place=place, problems=unresolved.within(".arn").questions)
         if not isinstance(written, Mapping) or (len(written) == 1 and not written.keys() <= {"arn"}):
             written = {"arn": written}
         known = _PROPERTIES[kind]
-        problems = [f"{name} is not a property of a {kind} event" for name in written if name not in known]
+        problems: list[Problem] = [
+            f"{name} is not a property of a {kind} event" for name in written if name not in known
+        ]
         properties: dict[str, object] = {"FunctionName": target, **_DEFAULTS[kind]}
         # In the order of the table: a consumer is read instead of its stream.
         for name in [name for name in known if written.get(name) is not None]:
             try:
                 properties |= self._property(name, known[name], written[name])
             except Unresolved as unresolved:
-                problems.append(f"{name}: {unresolved}")
+                problems.extend(unresolved.within(f".{name}").questions)
         if "arn" not in written:
             problems.append("arn is missing")
         spelled = {member: name for name, member in known.items()}
@@ -178,13 +241,21 @@ class _Service:
         return {member: value} if special is None else special(value, self._variables)
 
 
+def _mentions(document: object) -> frozenset[str]:
+    """Return what the variables of a service ask for, with the options that the framework always has."""
+    names = {"stage", "region"}
+    for source in _SOURCE.findall(json.dumps(document, default=str)):
+        names |= {source, source.partition(":")[2]}
+    return frozenset(names)
+
+
 def _logical_id(key: str) -> str:
     normal = key.replace("-", "Dash").replace("_", "Underscore")
     return f"{normal[:1].upper()}{normal[1:]}LambdaFunction"
 
 
 def _filter_criteria(value: object, variables: Variables) -> dict[str, object]:
-    patterns = variables.resolve(value)
+    patterns = structured(variables.resolve(value))
     if not isinstance(patterns, list):
         raise Unresolved(f"a list of patterns is expected, not {shown(patterns)}")
     # JSON keeps every function of CloudFormation in a pattern a text: the framework does not run them either.

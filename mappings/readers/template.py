@@ -3,18 +3,28 @@
 import re
 from collections.abc import Callable, Mapping
 from copy import copy
+from dataclasses import dataclass
 
 from mappings.errors import shown
-from mappings.readers.answers import Answers
+from mappings.readers.answers import FileAnswers
+from mappings.readers.conversion import structured
 from mappings.readers.found import Unresolved
-from mappings.readers.intrinsics import ABSENT, evaluate, truth
+from mappings.readers.intrinsics import ABSENT, DYNAMIC, evaluate, references_in, truth
 from mappings.readers.resources import FUNCTION_TYPES, KINDS, UNKNOWABLE, Kind
 
 # The partition follows from the region, and nearly always is the first.
 _PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 _ARN_PARTS = {"region": "AWS::Region", "account": "AWS::AccountId"}
-_DYNAMIC = re.compile(r"\{\{(resolve:[^{}]*)\}\}")
 _PSEUDO = ("AWS::Region", "AWS::AccountId", "AWS::StackName", "AWS::StackId", "AWS::NotificationARNs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedFunction:
+    """What a template means as a FunctionName."""
+
+    name: object
+    unnamed: str | None
+    """The logical ID in it, where the template gives the function no name."""
 
 
 class Template:
@@ -27,7 +37,7 @@ class Template:
     def __init__(
         self,
         document: Mapping[str, object],
-        answers: Answers,
+        answers: FileAnswers,
         *,
         known: Mapping[str, Callable[[], object]] | None = None,
         text_of: Callable[[str], object] | None = None,
@@ -40,28 +50,39 @@ class Template:
         self._known = known or {}
         self._text_of = text_of
         self._found: dict[tuple[str, str], object] = {}
+        self._unnamed_by: dict[tuple[str, str], list[str]] = {}  # the same keys as in _found
         self._open: set[tuple[str, str]] = set()
         self._bare_functions = False
+        self._names_functions = False
+        self._unnamed: list[str] = []  # functions whose logical IDs stood for names since this was cleared
         for name in self._parameters:
-            answers.get(name)  # a value for a declared parameter is obeyed even where no mapping needs it
+            answers.get(name)  # it means the same in every file that declares it
+        mentioned = frozenset(references_in(document)) | self._named_resources()
+        answers.mention(
+            lambda name: (
+                name in mentioned or (name.startswith("ImportValue.") and "ImportValue." in mentioned)
+            )
+        )
 
     def value_of(self, expression: object) -> object:
         """Return the plain data that an expression means, or ABSENT; raise Unresolved."""
         return evaluate(expression, self)
 
-    def function_name_of(self, expression: object) -> object:
+    def function_name_of(self, expression: object) -> "NamedFunction":
         """Return what an expression means as a FunctionName.
 
         A function of this template is its bare name there, even where the template asks for its ARN: so a
         mapping file can define it, and neither region nor account has to be known.
         """
-        return evaluate(expression, self._with_bare_functions(bare=True))
+        self._unnamed.clear()
+        value = evaluate(expression, self._view(bare_functions=True, names_functions=True))
+        return NamedFunction(name=value, unnamed=next(iter(self._unnamed), None))
 
     def with_whole_arns(self) -> "Template":
-        return self._with_bare_functions(bare=False)
+        return self._view(bare_functions=False, names_functions=self._names_functions)
 
     def reference(self, name: str) -> object:
-        answer = self._answers.get(name, direct=self._is_stored(name))
+        answer = self._answers.get(name, direct=self._is_stored(name), own=self._is_own(name))
         if answer is not None:
             return self._parameter_value(name, answer)
         if name in self._parameters:
@@ -70,9 +91,15 @@ class Template:
             return self._pseudo(name)
         return self._of_resource(name, "Ref")
 
-    def attribute(self, logical_id: str, attribute: str) -> object:
-        answer = self._answers.get(f"{logical_id}.{attribute}")
-        return self._of_resource(logical_id, attribute) if answer is None else answer
+    def attribute(self, logical_id: str, attribute: str, unknown: str | None = None) -> object:
+        """Return what GetAtt gives; `unknown` says why no template knows it, where the caller can tell."""
+        answer = self._answers.get(f"{logical_id}.{attribute}", own=True)
+        if answer is not None:
+            return answer
+        if unknown is not None:
+            name = f"{logical_id}.{attribute}"
+            raise Unresolved.asking(name, unknown, name)
+        return self._of_resource(logical_id, attribute)
 
     def condition(self, name: str) -> bool:
         if name not in self._conditions:
@@ -99,7 +126,17 @@ class Template:
             if not isinstance(value, str):
                 return evaluate(value, self)
             text = value
-        return _DYNAMIC.sub(self._dynamic_value, text)
+        return DYNAMIC.sub(self._dynamic_value, text)
+
+    def is_something(self, expression: object) -> bool:
+        """Return whether an expression cannot be empty or absent, as an `If` or a parameter may be."""
+        match expression:
+            case {"Fn::If": _}:
+                return False
+            case {"Ref": str(name)}:
+                return name in self.resources
+            case _:
+                return True
 
     def name_of(self, logical_id: str) -> object:
         """Return the name of a resource, or None where only a deployment gives it one."""
@@ -108,10 +145,24 @@ class Template:
     def properties_of(self, logical_id: str) -> Mapping[str, object]:
         return _section(self._resource(logical_id), "Properties")
 
-    def _with_bare_functions(self, *, bare: bool) -> "Template":
+    def _view(self, *, bare_functions: bool, names_functions: bool) -> "Template":
+        """Return another view of this very template."""
         view = copy(self)
-        view._bare_functions = bare  # noqa: SLF001 - another view of this very template
+        view._bare_functions = bare_functions  # noqa: SLF001
+        view._names_functions = names_functions  # noqa: SLF001
         return view
+
+    def _named_resources(self) -> frozenset[str]:
+        """Return the logical IDs for which an answer is a name, whether or not they are referred to."""
+        kinds = {logical_id: KINDS.get(self._kind(logical_id)) for logical_id in self.resources}
+        return frozenset(name for name, kind in kinds.items() if kind and kind.reference == "name")
+
+    def _kind(self, logical_id: str) -> str:
+        return str(self._resource(logical_id).get("Type", ""))
+
+    def _is_own(self, name: str) -> bool:
+        """Return whether a name is one of this template alone; a parameter may be one of many stacks."""
+        return name not in self._parameters and not name.startswith("AWS::")
 
     def _dynamic_value(self, found: re.Match[str]) -> str:
         answer = self._answers.get(found[1])
@@ -129,10 +180,14 @@ class Template:
             raise Unresolved(f"the {key[0]} of {key[1]} refers to itself")
         if key not in self._found:
             self._open.add(key)
+            before = len(self._unnamed)
             try:
                 self._found[key] = value()
             finally:
                 self._open.remove(key)
+            self._unnamed_by[key] = self._unnamed[before:]
+        else:
+            self._unnamed.extend(self._unnamed_by[key])
         return self._found[key]
 
     def _is_stored(self, parameter: str) -> bool:
@@ -154,7 +209,8 @@ class Template:
             raise Unresolved(f"{shown(value)} is not one of the AllowedValues of the parameter {name}")
         kind = str(declared.get("Type", ""))
         if isinstance(value, str) and (kind == "CommaDelimitedList" or kind.startswith("List<")):
-            return [part.strip() for part in value.split(",")]
+            listed = structured(value)
+            return listed if isinstance(listed, list) else [part.strip() for part in value.split(",")]
         return value
 
     def _pseudo(self, name: str) -> object:
@@ -179,18 +235,22 @@ class Template:
             if is_ref
             else (f"!GetAtt {logical_id}.{attribute}", f"{logical_id}.{attribute}")
         )
-        kind_name = str(self._resource(logical_id).get("Type", ""))
+        kind_name = self._kind(logical_id)
         if not kind_name:
             raise Unresolved.asking(text, "names neither a parameter nor a resource of this template", answer)
         if is_ref and kind_name == "AWS::Lambda::Alias":
-            kind_of_name = "bare alias" if self._bare_functions else "alias"
-            return self._once((kind_of_name, logical_id), lambda: self._alias(logical_id))
+            view = f"{'bare ' * self._bare_functions}{'named ' * self._names_functions}alias"
+            return self._once((view, logical_id), lambda: self._alias(logical_id))
         kind = KINDS.get(kind_name)
         wanted = None if kind is None else _wanted(kind, attribute)
         if kind is None or wanted is None:
             reason = UNKNOWABLE.get((kind_name, attribute), "is known only on deployment")
             raise Unresolved.asking(text, reason, answer)
         name = self.name_of(logical_id)
+        if name is None and self._names_functions and kind_name in FUNCTION_TYPES:
+            # A mapping file can define a function under its logical ID.
+            self._unnamed.append(logical_id)
+            name = logical_id
         if name is None:
             reason = f"is known only on deployment, because {logical_id} has no {kind.name_property}"
             raise Unresolved.asking(text, reason, answer)
@@ -199,17 +259,15 @@ class Template:
         return self._arn(kind, name, text)
 
     def _name_of(self, logical_id: str) -> object:
-        resource = self._resource(logical_id)
-        kind = KINDS[str(resource.get("Type"))]
+        kind = KINDS[self._kind(logical_id)]
         # For what Ref gives the name, an answer for Ref is one for the name.
-        answer = self._answers.get(logical_id) if kind.reference == "name" else None
+        asked = logical_id if kind.reference == "name" else f"{logical_id}.{kind.name_attribute}"
+        answer = self._answers.get(asked, own=True)
         if answer is not None:
             return answer
         written = self.properties_of(logical_id).get(kind.name_property)
-        if written is not None and (name := evaluate(written, self)) is not ABSENT:
-            return name
-        # A mapping file can define a function under its logical ID.
-        return logical_id if resource.get("Type") in FUNCTION_TYPES else None
+        name = ABSENT if written is None else evaluate(written, self)
+        return None if name is ABSENT else name
 
     def _alias(self, logical_id: str) -> object:
         properties = self.properties_of(logical_id)

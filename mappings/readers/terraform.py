@@ -2,14 +2,23 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 
-from mappings.readers.answers import Answers
+from mappings.readers.answers import FileAnswers
 from mappings.readers.conversion import typed
-from mappings.readers.found import FoundMapping, Unresolved
+from mappings.readers.found import FoundMapping, Problem, Question
 from mappings.service_model import CREATE_REQUEST, members, shape
 
 _TYPE = "aws_lambda_event_source_mapping"
+# Resources that stand for a template of CloudFormation.
+_STACKS = {
+    "aws_cloudformation_stack",
+    "aws_cloudformation_stack_set",
+    "aws_serverlessapplicationrepository_cloudformation_stack",
+    "awscc_cloudformation_stack",
+}
+_LOOKED_AT = {_TYPE, "awscc_lambda_event_source_mapping", *_STACKS}
 # Blocks are called by what one of them holds.
 _RENAMED = {
     "filter": "Filters",
@@ -47,7 +56,7 @@ def is_plan_or_state(document: object) -> bool:
     )
 
 
-def mappings_in(document: Mapping[str, object], answers: Answers) -> Iterator[FoundMapping]:
+def mappings_in(document: Mapping[str, object], answers: FileAnswers) -> Iterator[FoundMapping]:
     """Yield the mappings of all modules: as they will be after a plan, or as they are in a state."""
     values = _object(document.get("planned_values", document.get("values")))
     configuration = _object(_object(document.get("configuration")).get("root_module"))
@@ -55,30 +64,42 @@ def mappings_in(document: Mapping[str, object], answers: Answers) -> Iterator[Fo
         str(change.get("address")): _object(_object(change.get("change")).get("after_unknown"))
         for change in _objects(document.get("resource_changes"))
     }
+    for deferred in _objects(document.get("deferred_changes")):
+        change = _object(deferred.get("resource_change"))
+        if str(change.get("type")) in _LOOKED_AT:
+            problem = "the plan leaves it for a later one; apply this one first"
+            yield FoundMapping(place=str(change.get("address")), problems=(problem,))
     for resource, configured in _resources(_object(values.get("root_module")), configuration):
         address = str(resource.get("address"))
-        yield _mapping(
-            address,
+        if resource.get("type") != _TYPE:
+            yield FoundMapping(place=address, problems=(_refusal(str(resource.get("type"))),))
+            continue
+        yield _Instance(address=address, answers=answers).mapping(
             dict(_object(resource.get("values"))),
             {
                 name: known
                 for name, known in unknown.get(address, {}).items()
                 if name not in _COMPUTED and (name not in _OPTIONAL_COMPUTED or name in configured)
             },
-            answers,
         )
+
+
+def _refusal(kind: str) -> str:
+    if kind in _STACKS:
+        return f"{kind} may define mappings in a template; give that as a file, and --skip this one"
+    return f"{kind} is not supported; {_TYPE} is"
 
 
 def _resources(
     module: Mapping[str, object], configuration: Mapping[str, object], prefix: str = ""
 ) -> Iterator[tuple[Mapping[str, object], Mapping[str, object]]]:
-    """Yield each mapping of a module and of its children, with the attributes that its configuration sets."""
+    """Yield what may be a mapping in a module and its children, with what its configuration sets."""
     configured = {
         str(each.get("address")): _object(each.get("expressions"))
         for each in _objects(configuration.get("resources"))
     }
     for resource in _objects(module.get("resources")):
-        if resource.get("type") == _TYPE and resource.get("mode") == "managed":
+        if str(resource.get("type")) in _LOOKED_AT and resource.get("mode") == "managed":
             yield resource, configured.get(f"{_TYPE}.{resource.get('name')}", {})
     for child in _objects(module.get("child_modules")):
         address = str(child.get("address"))
@@ -88,50 +109,57 @@ def _resources(
         yield from _resources(child, _object(inner.get("module")), f"{address}.")
 
 
-def _mapping(
-    address: str, values: dict[str, object], unknown: Mapping[str, object], answers: Answers
-) -> FoundMapping:
-    problems: list[str] = []
-    for name in {**values, **unknown}:
-        if name in _COMPUTED:
-            continue
-        answer = answers.get(f"{address}.{name}")
-        if answer is None:
-            answer = _completed(f"{address}.{name}", values.get(name), unknown.get(name), answers, problems)
-        values[name] = answer
-    if values.get("maximum_retry_attempts") == 0 and values.get("maximum_record_age_in_seconds") == 0:
-        # No age is 0: AWS has answered with neither, as it does for queues, and the provider stored zeros.
-        values["maximum_retry_attempts"] = None
-    values["tags"] = values.get("tags_all") or values.get("tags")  # those of the provider are sent as well
-    written = {name: value for name, value in values.items() if name not in _COMPUTED}
-    request = typed(_structure(CREATE_REQUEST, written))
-    assert isinstance(request, dict)
-    shortened = tuple(problem.removeprefix(f"{address}.") for problem in problems)
-    return FoundMapping(place=address, request=request, problems=shortened)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Instance:
+    """One mapping of a plan or a state, and the questions that it leaves open."""
 
+    address: str
+    answers: FileAnswers
+    problems: list[Problem] = field(default_factory=list)
 
-def _completed(path: str, value: object, unknown: object, answers: Answers, problems: list[str]) -> object:
-    """Return a value with an answer wherever it is unknown until apply; tell what stays unknown."""
-    match unknown:
-        case True:
-            answer = answers.get(path)
-            if answer is None:
-                problems.append(str(Unresolved.asking(path, "is known only after apply", path)))
-            return answer
-        case Mapping():
-            known = dict(_object(value))
-            for name, inner in unknown.items():
-                known[name] = _completed(f"{path}.{name}", known.get(name), inner, answers, problems)
-            return known
-        case list():
-            items = value if isinstance(value, list) else []
-            items = items + [None] * (len(unknown) - len(items))
-            return [
-                _completed(f"{path}[{index}]", item, inner, answers, problems)
-                for index, (item, inner) in enumerate(zip(items, unknown, strict=False))
-            ]
-        case _:
-            return value
+    def mapping(self, values: dict[str, object], unknown: Mapping[str, object]) -> FoundMapping:
+        for name in {**values, **unknown}:
+            if name not in _COMPUTED:
+                answer = self._answer(name)
+                known = (
+                    self._completed(name, values.get(name), unknown.get(name)) if answer is None else answer
+                )
+                values[name] = known
+        if values.get("maximum_retry_attempts") == 0 and values.get("maximum_record_age_in_seconds") == 0:
+            # No age is 0: AWS has answered with neither, as for queues, and the provider stored zeros.
+            values["maximum_retry_attempts"] = None
+        values["tags"] = values.get("tags_all") or values.get("tags")  # the provider sends its own, too
+        written = {name: value for name, value in values.items() if name not in _COMPUTED}
+        request = typed(_structure(CREATE_REQUEST, written))
+        assert isinstance(request, dict)
+        return FoundMapping(place=self.address, request=request, problems=tuple(self.problems))
+
+    def _answer(self, path: str) -> object:
+        return self.answers.get(f"{self.address}.{path}", own=True)
+
+    def _completed(self, path: str, value: object, unknown: object) -> object:
+        """Return a value with an answer wherever it is unknown until apply; ask for what stays unknown."""
+        match unknown:
+            case True:
+                answer = self._answer(path)
+                if answer is None:
+                    text = f"{path} is known only after apply"
+                    self.problems.append(Question(text=text, names=(f"{self.address}.{path}",)))
+                return answer
+            case Mapping():
+                known = dict(_object(value))
+                for name, inner in unknown.items():
+                    known[name] = self._completed(f"{path}.{name}", known.get(name), inner)
+                return known
+            case list():
+                items = value if isinstance(value, list) else []
+                items = items + [None] * (len(unknown) - len(items))
+                return [
+                    self._completed(f"{path}[{index}]", item, inner)
+                    for index, (item, inner) in enumerate(zip(items, unknown, strict=False))
+                ]
+            case _:
+                return value
 
 
 @cache

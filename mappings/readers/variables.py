@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from mappings.errors import shown
-from mappings.readers.answers import Answers
+from mappings.readers.answers import FileAnswers
 from mappings.readers.conversion import text_of
-from mappings.readers.found import Unresolved
+from mappings.readers.found import Endless, Unresolved, all_of
 from mappings.readers.intrinsics import MAXIMUM_TEXT
 
 _DEFAULT_STAGE = "dev"
@@ -18,12 +19,14 @@ _SOURCE = re.compile(r"(?P<kind>[A-Za-z]+)(:(?!:)(?P<address>.*)|\(.*)", re.DOTA
 _MAXIMUM_STEPS = 10_000
 _LITERALS: Mapping[str, object] = {"true": True, "false": False, "null": None}
 _MISSING = object()
+# What another service means something else by, under the same address.
+_OWN = {"self", "file"}
 
 
 class Variables:
     """The variables of one serverless.yml."""
 
-    def __init__(self, document: Mapping[str, object], answers: Answers) -> None:
+    def __init__(self, document: Mapping[str, object], answers: FileAnswers) -> None:
         self._document = document
         self._answers = answers
         self._open: list[str] = []
@@ -42,9 +45,10 @@ class Variables:
             case str():
                 return self.text(value)
             case Mapping():
-                return {key: self.resolve(item) for key, item in value.items()}
+                values = all_of(partial(self.resolve, item) for item in value.values())
+                return dict(zip(value, values, strict=True))
             case list():
-                return [self.resolve(item) for item in value]
+                return all_of(partial(self.resolve, item) for item in value)
             case _:
                 return value
 
@@ -54,10 +58,10 @@ class Variables:
             return text
         self._steps = self._steps + 1 if self._open else 1
         if text in self._open or self._steps > _MAXIMUM_STEPS:
-            raise Unresolved(f"{text} refers to itself, or to too much")
+            raise Endless(f"{text} refers to itself, or to too much")
         self._open.append(text)
         try:
-            parts = list(self._parts(text))
+            parts = all_of(self._parts(text))
         finally:
             self._open.pop()
         if len(parts) == 1:
@@ -73,16 +77,16 @@ class Variables:
     def region(self) -> object:
         return self.text(f"${{opt:region, self:provider.region, '{_DEFAULT_REGION}'}}")
 
-    def _parts(self, text: str) -> Iterator[object]:
+    def _parts(self, text: str) -> Iterator[Callable[[], object]]:
         position = 0
         while found := _START.search(text, position):
             if found.start() > position:
-                yield text[position : found.start()]
+                yield partial(str, text[position : found.start()])
             end = _end_of_variable(text, found.start())
-            yield self._first_known(text[found.start() : end])
+            yield partial(self._first_known, text[found.start() : end])
             position = end
         if position < len(text):
-            yield text[position:]
+            yield partial(str, text[position:])
 
     def _first_known(self, variable: str) -> object:
         """Return the first source of a variable that has a value; the later ones are its defaults."""
@@ -103,7 +107,7 @@ class Variables:
             value = self.text(source)
             return _LITERALS.get(value, value) if isinstance(value, str) else value
         source = _as_text(self.text(source), source)
-        answer = self._answers.get(source)
+        answer = self._answers.get(source, own=found["kind"] in _OWN)
         if answer is not None:
             return answer
         if found["kind"] not in self._sources or found["address"] is None:

@@ -18,6 +18,13 @@ Work = Callable[[sqlite3.Connection], object]
 
 # Between the beginnings of two commits that others would have shared: each costs a sync of the disk.
 GATHER_S = 0.002
+# Pages of 4 KB that a file may keep free: they are written again soon.
+SPARE_PAGES = 64
+# Given back at a time: what others wait for meanwhile takes a few milliseconds.
+STEP_PAGES = 512
+# A file of an earlier version is written again, once, when it holds no more than this: it takes a moment.
+REWRITTEN_PAGES = 4096
+_INCREMENTAL = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +98,17 @@ class SqliteFile:
         if self._crowded and wait_s > 0:
             await anyio.sleep(wait_s)
 
+    async def tidy(self) -> None:
+        """Give free pages back to the file system, between the work of others.
+
+        Raises:
+            StoreUnavailable: The file could not be written; it holds what it held.
+        """
+        more = True
+        while more:
+            async with self._turn:
+                more = await anyio.to_thread.run_sync(self._give_back)
+
     async def close(self) -> None:
         """Finish what was begun and close the file."""
         async with self._turn:
@@ -110,6 +128,27 @@ class SqliteFile:
         finally:
             for ticket in batch:
                 ticket.finished = True
+
+    def _give_back(self) -> bool:
+        """Give some free pages back; whether there may be more."""
+        try:
+            if self._pragma("freelist_count") <= SPARE_PAGES:
+                return False
+            if self._pragma("auto_vacuum") == _INCREMENTAL:
+                # Each row that is fetched is a page.
+                self._connection.execute(f"PRAGMA incremental_vacuum({STEP_PAGES})").fetchall()
+            elif self._pragma("page_count") - self._pragma("freelist_count") <= REWRITTEN_PAGES:
+                self._connection.execute(f"PRAGMA auto_vacuum = {_INCREMENTAL}")
+                self._connection.execute("VACUUM")
+            else:
+                return False
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"the state file cannot be written: {error}") from error
+        return True
+
+    def _pragma(self, name: str) -> int:
+        return int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
 
     def _do(self, ticket: _Ticket) -> None:
         try:
@@ -143,6 +182,8 @@ def _connect(path: Path, schema: Schema) -> sqlite3.Connection:
 def _prepare(connection: sqlite3.Connection, path: Path, schema: Schema) -> None:
     # EXCLUSIVE before the first read: the lock is kept until the process ends, however it ends.
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    # Holds for a file that is new; another one is as it was made.
+    connection.execute(f"PRAGMA auto_vacuum = {_INCREMENTAL}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("BEGIN EXCLUSIVE")

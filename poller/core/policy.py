@@ -26,6 +26,9 @@ SOURCE_ACTIONS: Mapping[SourceKind, tuple[str, ...]] = {
     ),
     SourceKind.DYNAMODB: ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
 }
+_INVOKE_ACTIONS = ("lambda:InvokeFunction",)
+# A function whose timeout no file tells is asked for it.
+_ASKED_ACTIONS = ("lambda:GetFunctionConfiguration", *_INVOKE_ACTIONS)
 # A consumer's records are pushed.
 _FAN_OUT_ACTIONS = ("kinesis:DescribeStreamSummary", "kinesis:ListShards")
 _DESTINATION_ACTIONS = {"sqs": ("sqs:GetQueueUrl", "sqs:SendMessage"), "sns": ("sns:Publish",)}
@@ -80,11 +83,11 @@ def _wanted(mapping: EventSourceMapping, function: Function | None) -> Iterator[
     else:
         yield SOURCE_ACTIONS[source.kind], source.arn
     if function is None:
-        yield ("lambda:InvokeFunction",), mapping.function_arn
+        yield _ASKED_ACTIONS, mapping.function_arn
     elif isinstance(function, LambdaFunction):
         home = Arn.parse(mapping.function_arn)
         arn = function.function.arn(region=home.region, account=home.account, partition=home.partition)
-        yield ("lambda:InvokeFunction",), arn
+        yield _ASKED_ACTIONS if function.timeout is None else _INVOKE_ACTIONS, arn
     if mapping.on_failure_destination:
         yield from _destination(mapping, mapping.on_failure_destination)
 

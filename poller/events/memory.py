@@ -81,6 +81,9 @@ class MemoryEventQueue:
         """All there are."""
         return list(self._events.values())
 
+    async def tidy(self) -> None:
+        """Memory is given back at once."""
+
     async def inherit(self, serves: Serves, *, now: float, by_store: bool) -> int:  # noqa: ARG002  # any
         """Nobody else has any."""
         return 0

@@ -89,6 +89,10 @@ class EventQueue(Protocol):
         """What is lost when the process ends; nothing of a queue that is durable."""
         ...
 
+    async def tidy(self) -> None:
+        """Give back room that is taken up in vain; called now and then."""
+        ...
+
     async def inherit(self, serves: Serves, *, now: float, by_store: bool) -> int:
         """Take over events that no living worker has; how many. A queue of one process has none.
 

@@ -142,6 +142,9 @@ class SharedEventQueue:
         self._strays.discard(event.request_id)
         return written
 
+    async def tidy(self) -> None:
+        """A table has no room to give back."""
+
     async def inherit(self, serves: Serves, *, now: float, by_store: bool) -> int:
         """Take over what workers that are no more have left, and what others have passed on."""
         self._follow_name()

@@ -152,6 +152,13 @@ class SqliteEventQueue:
         """The file keeps all."""
         return ()
 
+    async def tidy(self) -> None:
+        """Let the file shrink to what it holds."""
+        try:
+            await self._file.tidy()
+        except StoreUnavailable as error:
+            raise StateUnavailable(str(error)) from error
+
     async def inherit(self, serves: Serves, *, now: float, by_store: bool) -> int:  # noqa: ARG002  # any
         """Whoever opens the file has them all."""
         return 0

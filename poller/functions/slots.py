@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import anyio
 
+from mappings.function_options import MAXIMUM_TIMEOUT_S
 from poller.interfaces import Invocation
 
 
@@ -42,8 +43,8 @@ DELIVERY_PATIENCE_S = 10.0
 # A caller waits only for what deliveries hold. At the next change it is its turn.
 CALLER_PATIENCE_S = 1.0
 # An event has no visibility timeout, and a refusal would postpone it for longer and longer. Its turn comes
-# after one run of every other line; a run takes 15 minutes at most.
-EVENT_PATIENCE_S = 900.0
+# after one run of every other line.
+EVENT_PATIENCE_S = float(MAXIMUM_TIMEOUT_S)
 Line.CALLERS = Line("callers", CALLER_PATIENCE_S)
 Line.EVENTS = Line("events", EVENT_PATIENCE_S)
 Line.DELIVERIES = Line("deliveries", DELIVERY_PATIENCE_S)

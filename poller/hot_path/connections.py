@@ -25,6 +25,8 @@ from botocore.exceptions import (
 )
 from msgspec import Struct
 
+from poller.keepalive import keep_alive
+
 # An answer that has begun must end: one that only drips would hold its lane for ever (faults 67).
 BODY_TIMEOUT_S = 30.0
 # Shorter than any server keeps an idle connection: AWS's are closed after 20 s and more.
@@ -32,8 +34,6 @@ IDLE_S = 12.0
 # Smaller bodies are copied behind their head, which is cheaper than a second buffer to the kernel.
 _COPIED_BYTES = 16 * 1024
 _EYEBALLS_DELAY_S = 0.25
-# A gateway forgets an idle connection after 350 s without telling (faults 120).
-_KEEPALIVE_S = 60
 _LENGTHS = frozenset((b"content-length", b"transfer-encoding"))
 
 
@@ -259,7 +259,7 @@ class Connections:
             found, happy_eyeballs_delay=_EYEBALLS_DELAY_S, interleave=1
         )
         try:
-            _configure(opened)
+            keep_alive(opened)
             _, connection = await self._loop.create_connection(
                 lambda: Connection(self._url),
                 sock=opened,
@@ -270,10 +270,3 @@ class Connections:
             opened.close()
             raise
         return connection
-
-
-def _configure(opened: socket.socket) -> None:
-    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if hasattr(socket, "TCP_KEEPIDLE"):  # where the system has it
-        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_S)

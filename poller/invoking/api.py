@@ -8,7 +8,7 @@ from mappings.answers import Answer
 from mappings.auth import Caller
 from mappings.calls import Call
 from mappings.directory import FunctionDirectory
-from mappings.errors import ResourceNotFoundException, ServiceException
+from mappings.errors import ServiceException
 from mappings.function_options import LATEST
 from mappings.functions import LambdaFunction
 from mappings.resolution import Asked, Resolved, resolve
@@ -21,6 +21,7 @@ from poller.invoking.answers import accepted, answer_of, queue_full
 from poller.invoking.invoker import Invoker
 from poller.invoking.passing_on import pass_on
 from poller.invoking.request import InvocationType, InvokeRequest, read_invoke
+from poller.targets.timeouts import FunctionTimeouts
 from poller.waiting import Drain
 
 
@@ -33,18 +34,26 @@ class InvokeOperation:
     accept: Callable[[Resolved, bytes, str], Awaitable[None]]
     """Makes an event durable: of a function, its payload and request id. Raises QueueFull and StateError."""
     aws: Aws
+    timeouts: FunctionTimeouts
     drain: Drain
 
     async def __call__(self, call: Call, caller: Caller) -> Answer:
         """Answer a call."""
-        asked = Asked.of(call.parameters, caller.region)
+        asked = Asked.of(call.parameters, caller.region, self.directory.home)
         found = resolve(asked, self.directory.listed)
         if found is None:
             unqualified = asked.name.qualifier is None
             arn = asked.arn_of(LATEST) if unqualified else asked.arn
-            raise ResourceNotFoundException(f"Function not found: {arn}")
+            raise asked.missing(arn)
         if isinstance(found.function, LambdaFunction):
-            return await pass_on(call, found.function, found, asked.region, self.aws)
+            return await pass_on(
+                call,
+                found.function,
+                found,
+                region=asked.region,
+                aws=self.aws,
+                timeouts=self.timeouts,
+            )
         request = read_invoke(call)
         request_id = str(uuid.uuid4())
         match request.type:

@@ -15,12 +15,14 @@ import orjson
 from mappings.addresses import Address
 from mappings.bearer import read_token
 from mappings.errors import InvalidSecretFile
-from mappings.resolution import DEFAULT_REGION
+from mappings.function_options import MAXIMUM_TIMEOUT_S
+from mappings.home import DEFAULT_REGION
 from poller.errors import StartError
+from poller.keepalive import KEPT_ALIVE
 from poller.settings import Settings
 
-# A function may run for 900 s.
-READ_TIMEOUT_S = 905.0
+# The longest run of a function, and some for the network.
+READ_TIMEOUT_S = MAXIMUM_TIMEOUT_S + 5.0
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked instead of bound
 
 
@@ -160,7 +162,7 @@ def _sign(request: Any) -> None:
 def _send(request: Any) -> Reply:
     from botocore.httpsession import URLLib3Session  # noqa: PLC0415  # heavy
 
-    answer = URLLib3Session(timeout=(5.0, READ_TIMEOUT_S)).send(request.prepare())
+    answer = URLLib3Session(timeout=(5.0, READ_TIMEOUT_S), socket_options=KEPT_ALIVE).send(request.prepare())
     return Reply(status=answer.status_code, headers=dict(answer.headers), body=answer.content)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from mappings.functions import Function
+from mappings.functions import Function, longest_run
 from poller.core.log_tail import LogTail
 from poller.core.outcomes import FunctionError, Outcome, Unreachable
 from poller.errors import StartError
@@ -62,7 +62,9 @@ class Invoker:
             return Unreachable(reason=str(error))
         _end(invocation, duration_s=time.monotonic() - begun)
         if isinstance(outcome, FunctionError):
-            return failures.explained(outcome, request_id=invocation.request_id, timeout_s=function.timeout)
+            return failures.explained(
+                outcome, request_id=invocation.request_id, timeout_s=longest_run(function.timeout)
+            )
         return outcome
 
 

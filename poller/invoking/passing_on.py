@@ -10,13 +10,14 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from mappings.answers import JSON, Answer
 from mappings.calls import Call
 from mappings.errors import ServiceException
-from mappings.functions import LambdaFunction
+from mappings.functions import LambdaFunction, longest_run
 from mappings.resolution import Resolved
 from mappings.service_model import error_message_member
 from poller.aws import Aws, error_code
 from poller.core.payload import encode_json
 from poller.invoking.answers import REQUEST_ID
 from poller.targets.lambda_api import READ_TIMEOUT_MARGIN_S
+from poller.targets.timeouts import FunctionTimeouts
 
 _PASSED_ON = ("InvocationType", "LogType", "ClientContext", "TenantId", "DurableExecutionName")
 _HEADERS = {
@@ -27,7 +28,15 @@ _HEADERS = {
 }
 
 
-async def pass_on(call: Call, function: LambdaFunction, found: Resolved, region: str, aws: Aws) -> Answer:
+async def pass_on(
+    call: Call,
+    function: LambdaFunction,
+    found: Resolved,
+    *,
+    region: str,
+    aws: Aws,
+    timeouts: FunctionTimeouts,
+) -> Answer:
     """Invoke a function of AWS Lambda.
 
     Args:
@@ -36,13 +45,15 @@ async def pass_on(call: Call, function: LambdaFunction, found: Resolved, region:
         found: How the client names it.
         region: Where it is, if its name does not say.
         aws: Session.
+        timeouts: Tells how long the function may run.
 
     Raises:
         ServiceException: Lambda gave no answer.
     """
     name = replace(function.function, qualifier=function.function.qualifier or found.qualifier)
     region = name.region or region
-    client = await aws.client("lambda", region, read_timeout_s=function.timeout + READ_TIMEOUT_MARGIN_S)
+    limit_s = longest_run(await timeouts.ask(function, found.arn)) + READ_TIMEOUT_MARGIN_S
+    client = await aws.client("lambda", region, read_timeout_s=limit_s)
     given = {member: call.parameters[member] for member in _PASSED_ON if member in call.parameters}
     whole = (
         name.qualified_name

@@ -15,7 +15,7 @@ from mappings.event_invoke import EventInvokeConfigStore
 from mappings.event_invoke_operations import EventInvokeOperations
 from mappings.functions import Function
 from mappings.handlers import event_invoke_handlers
-from mappings.resolution import DEFAULT_REGION, Asked, Resolved, resolve
+from mappings.resolution import Asked, Resolved, resolve
 from poller.aws import Aws
 from poller.core.async_events import QueuedEvent
 from poller.core.event_time import Age, Moment
@@ -33,10 +33,12 @@ from poller.invoking.invoker import Invoker
 from poller.invoking.targets import ListedTargets
 from poller.rules import Tempo
 from poller.surroundings import Surroundings
+from poller.targets.timeouts import FunctionTimeouts
 from poller.telemetry import Log
 
 # Between two looks at whether a function that was invoked is still listed.
 LET_GO_S = 1.0
+TIDY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,7 @@ class InvokingParts:
     directory: FunctionDirectory
     hosted: HostedFunctions
     aws: Aws
+    timeouts: FunctionTimeouts
     events: EventQueue
     meter: EventMeter
     without_state: bool
@@ -63,7 +66,7 @@ class Invoking:
     def __init__(self, parts: InvokingParts) -> None:
         self._parts = parts
         self._clock = EventClock(parts.surroundings.clock, parts.events.time)
-        self._targets = ListedTargets(parts.directory, parts.aws, parts.hosted)
+        self._targets = ListedTargets(parts.directory, parts.aws, parts.hosted, parts.timeouts)
         self._invoker = Invoker(self._targets)
         self._dispatcher = EventDispatcher(
             DispatcherParts(
@@ -91,6 +94,7 @@ class Invoking:
             invoker=self._invoker,
             accept=self._accept,
             aws=parts.aws,
+            timeouts=parts.timeouts,
             drain=parts.surroundings.drain,
         )
         configs = EventInvokeOperations(parts.configs, parts.directory, wall=wall)
@@ -107,6 +111,7 @@ class Invoking:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._let_go)
                 group.start_soon(self._inherit)
+                group.start_soon(self._tidy)
                 await self._dispatcher.run()
                 await self._invoker.until_idle()
         finally:
@@ -117,6 +122,15 @@ class Invoking:
         while not drain.requested:
             await drain.sleep(LET_GO_S)
             await self._targets.let_go()
+
+    async def _tidy(self) -> None:
+        drain = self._parts.surroundings.drain
+        while not drain.requested:
+            await drain.sleep(TIDY_S)
+            try:
+                await self._parts.events.tidy()
+            except StateUnavailable as error:
+                self._parts.meter.state_unavailable(str(error))
 
     async def _inherit(self) -> None:
         """Take over what other workers have left, soon after they are gone."""
@@ -160,11 +174,14 @@ class Invoking:
         self._dispatcher.wake()
 
     def _is_listed(self, name: FunctionName) -> bool:
-        return resolve(Asked(name=name, region=DEFAULT_REGION), self._parts.directory.listed) is not None
+        home = self._parts.directory.home
+        return (
+            resolve(Asked(name=name, region=home.region, home=home), self._parts.directory.listed) is not None
+        )
 
     async def _accept_for(self, arn: str, payload: bytes) -> None:
         """Accept an event for a function that is listed, or was when its ARN was looked at."""
-        asked = Asked.of({"FunctionName": arn}, None)
+        asked = Asked.of({"FunctionName": arn}, None, self._parts.directory.home)
         found = resolve(asked, self._parts.directory.listed)
         if found is None:
             raise DestinationGone(f"{arn}: no mapping file lists it any more")

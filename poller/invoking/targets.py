@@ -12,6 +12,7 @@ from poller.aws import Aws
 from poller.functions.hosted import HostedFunctions
 from poller.interfaces import Target
 from poller.targets import default_arn, open_target
+from poller.targets.timeouts import FunctionTimeouts
 
 
 @dataclass(slots=True, eq=False)
@@ -27,10 +28,13 @@ class _Open:
 class ListedTargets:
     """Keeps targets open between invocations: an HTTP connection is worth keeping."""
 
-    def __init__(self, directory: FunctionDirectory, aws: Aws, hosted: HostedFunctions) -> None:
+    def __init__(
+        self, directory: FunctionDirectory, aws: Aws, hosted: HostedFunctions, timeouts: FunctionTimeouts
+    ) -> None:
         self._directory = directory
         self._aws = aws
         self._hosted = hosted
+        self._timeouts = timeouts
         self._open: dict[Function, _Open] = {}
 
     @asynccontextmanager
@@ -60,6 +64,12 @@ class ListedTargets:
     async def _opened(self, function: Function, entry: _Open) -> Target:
         async with entry.opening:
             if entry.target is None:
-                context = open_target(function, default_arn(function), self._aws, self._hosted)
+                context = open_target(
+                    function,
+                    default_arn(function, self._directory.home),
+                    aws=self._aws,
+                    hosted=self._hosted,
+                    timeouts=self._timeouts,
+                )
                 entry.target = await entry.resources.enter_async_context(context)
             return entry.target

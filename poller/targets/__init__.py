@@ -2,25 +2,26 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from functools import partial
 
 import anyio
 
-from mappings.arns import Arn, FunctionName
+from mappings.arns import FunctionName
 from mappings.function_options import LATEST
 from mappings.functions import Function, HandlerFunction, LambdaFunction, UrlFunction, version_of
-from mappings.resolution import DEFAULT_REGION, NO_ACCOUNT, PARTITION
+from mappings.home import Home
 from poller.aws import Aws
 from poller.functions.hosted import HostedFunctions, host_of
 from poller.interfaces import Target
 from poller.targets.handler import HandlerTarget
 from poller.targets.http import HttpTarget
-from poller.targets.lambda_api import LambdaTarget
+from poller.targets.lambda_api import LambdaTarget, address_of
+from poller.targets.timeouts import FunctionTimeouts
 
 
 @asynccontextmanager
 async def open_target(
-    function: Function, arn: str, aws: Aws, hosted: HostedFunctions
+    function: Function, arn: str, *, aws: Aws, hosted: HostedFunctions, timeouts: FunctionTimeouts
 ) -> AsyncIterator[Target]:
     """The target of a function, ready to be asked, and closed in the end.
 
@@ -29,6 +30,7 @@ async def open_target(
         arn: What the mapping calls it.
         aws: Session.
         hosted: The handlers of this process.
+        timeouts: Tells how long functions of AWS Lambda may run.
 
     Raises:
         StartError: There is no such handler.
@@ -49,8 +51,10 @@ async def open_target(
                 slots=hosted.slots(function),
             )
         case LambdaFunction():
-            name = replace(function.function, qualifier=function.function.qualifier or asked.qualifier)
-            target = _lambda_target(name, Arn.parse(arn), aws, function.timeout)
+            name, region = address_of(function, arn)
+            target = LambdaTarget(
+                aws, function=name, region=region, timeout_s=partial(timeouts.ask, function, arn)
+            )
     try:
         yield target
     finally:
@@ -61,7 +65,7 @@ async def check_functions(functions: Iterable[Function], environment: Mapping[st
     """Import every handler and let go of it again. Raises StartError for the first that cannot be."""
     for function in functions:
         if isinstance(function, HandlerFunction):
-            host = host_of(function, default_arn(function), environment)
+            host = host_of(function, default_arn(function, Home()), environment)
             try:
                 await host.start()
             finally:
@@ -69,15 +73,6 @@ async def check_functions(functions: Iterable[Function], environment: Mapping[st
                     await host.close()
 
 
-def default_arn(function: Function) -> str:
+def default_arn(function: Function, home: Home) -> str:
     """What a listed function is called where no mapping or caller says more than its name."""
-    name = FunctionName.parse(function.name)
-    return name.arn(region=DEFAULT_REGION, account=NO_ACCOUNT, partition=PARTITION)
-
-
-def _lambda_target(name: FunctionName, asked: Arn, aws: Aws, timeout_s: float) -> LambdaTarget:
-    """A bare name is looked up in the caller's account and the region of the event source."""
-    region = name.region or asked.region
-    whole = name.arn(region=region, account=asked.account, partition=asked.partition)
-    function = name.qualified_name if name.is_local else whole
-    return LambdaTarget(aws, function=function, region=region, timeout_s=timeout_s)
+    return home.arn(FunctionName.parse(function.name))

@@ -9,6 +9,7 @@ from mappings.function_options import LATEST
 from poller.core.outcomes import FunctionError, LostReply, Outcome, Succeeded, Throttled, Unreachable
 from poller.functions.slots import Line, Slots
 from poller.interfaces import Invocation
+from poller.keepalive import kept_alive_socket
 
 CONNECT_TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 0.5
@@ -101,7 +102,7 @@ class HttpTarget:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 # Lanes bound what is under way; cookies and compressed answers have no place here.
-                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=30),
+                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=30, socket_factory=kept_alive_socket),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 headers={"Accept-Encoding": "identity", "User-Agent": "esm-poller"},

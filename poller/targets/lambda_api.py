@@ -1,5 +1,8 @@
 """AWS Lambda functions through the Invoke API; a function error is told from an invoke error."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
 import aiohttp
 import orjson
 from botocore.exceptions import (
@@ -15,6 +18,8 @@ from botocore.exceptions import (
 )
 from msgspec import Struct
 
+from mappings.arns import Arn, FunctionName
+from mappings.functions import LambdaFunction, longest_run
 from poller.aws import Aws, error_code
 from poller.core.outcomes import (
     FunctionError,
@@ -44,17 +49,43 @@ _BEFORE_SENDING = (
 )
 
 
+def address_of(function: LambdaFunction, arn: str) -> tuple[str, str]:
+    """What Lambda is to be asked for, and in which region.
+
+    A bare name is looked up in the caller's account and the region of the event source.
+
+    Args:
+        function: As a mapping file names it.
+        arn: What the mapping calls it.
+    """
+    asked = Arn.parse(arn)
+    qualifier = function.function.qualifier or FunctionName.parse(arn).qualifier
+    name = replace(function.function, qualifier=qualifier)
+    region = name.region or asked.region
+    whole = name.arn(region=region, account=asked.account, partition=asked.partition)
+    return name.qualified_name if name.is_local else whole, region
+
+
 class LambdaTarget:
     """One function, version or alias of AWS Lambda or of a server that speaks its Invoke API."""
 
-    def __init__(self, aws: Aws, *, function: str, region: str, timeout_s: float) -> None:
-        """Make a target; `function` is an ARN, a name or `name:qualifier`."""
+    def __init__(
+        self, aws: Aws, *, function: str, region: str, timeout_s: Callable[[], Awaitable[float | None]]
+    ) -> None:
+        """Make a target.
+
+        Args:
+            aws: Session.
+            function: An ARN, a name or `name:qualifier`.
+            region: Of the function.
+            timeout_s: Tells the function's timeout, None while it is not known.
+        """
         self._aws = aws
         self._function = function
         self._region = region
         self._timeout_s = timeout_s
         self._route: Route | None = None
-        self._routed = False
+        self._routed_for_s: float | None = None
 
     async def ready(self) -> bool:
         """Lambda is asked by invoking only: it would count and cost."""
@@ -74,12 +105,12 @@ class LambdaTarget:
 
     async def _invoke(self, invocation: Invocation) -> "_Answer":
         example = {"FunctionName": self._function, "InvocationType": "RequestResponse", "Payload": b"{}"}
-        read_timeout_s = self._timeout_s + READ_TIMEOUT_MARGIN_S
-        if not self._routed:
+        read_timeout_s = longest_run(await self._timeout_s()) + READ_TIMEOUT_MARGIN_S
+        if self._routed_for_s != read_timeout_s:
             self._route = await self._aws.route(
                 "lambda", self._region, "Invoke", example, read_timeout_s=read_timeout_s
             )
-            self._routed = True
+            self._routed_for_s = read_timeout_s
         if self._route is not None:
             _start(invocation)
             return _hot_answer(await self._route.send(invocation.payload, limit_bytes=MAX_ANSWER_BYTES))

@@ -17,7 +17,13 @@ DATA = Path(__file__).parent.parent / "mappings" / "readers" / "data"
 PLAN = str(DATA / "terraform_plan.json")
 SAM = str(DATA / "sam.yaml")
 STREAM = "arn:aws:dynamodb:eu-west-1:123456789012:table/audit/stream/2026-01-01T00:00:00.000"
-PARAMETERS = {"AWS::Region": "eu-west-1", "AWS::AccountId": "123456789012", "AuditTableStream": STREAM}
+PARAMETERS = {
+    "AWS::Region": "eu-west-1",
+    "AWS::AccountId": "123456789012",
+    "AuditTableStream": STREAM,
+    "Sessions": "sessions",
+    "Audit": "audit",
+}
 
 
 def poller(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -73,7 +79,7 @@ def test_every_command_refuses_what_it_cannot_know(tmp_path: Path, command: str)
 
     assert (done.returncode, done.stdout) == (2, "")
     lines = done.stderr.splitlines()
-    assert len(lines) == 5
+    assert len(lines) == 6
     assert all(line.startswith("error: ") for line in lines)
     assert "--set AWS::AccountId=VALUE gives it" in lines[0]
     assert lines[-1] == "error: --set Stgae: no file that was read refers to Stgae"

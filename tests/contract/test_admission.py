@@ -25,6 +25,7 @@ from poller.core.records import Position, Shard
 from poller.latest import LatestReaders, LatestSource
 from poller.sources.memory import MemoryStream
 from poller.surroundings import Surroundings, SystemClock
+from poller.targets.timeouts import FunctionTimeouts
 from poller.waiting import Drain
 from tests.contract.stubbing import answering
 
@@ -72,7 +73,8 @@ async def admission(
         clock=SystemClock(), chance=lambda: 0.0, drain=drain, budget=ByteBudget(1 << 20, drain)
     )
     async with answering(answer, monkeypatch), Aws() as aws:
-        yield AwsAdmission(aws, surroundings, latest or LatestReaders(), metrics=True)
+        timeouts = FunctionTimeouts(aws, surroundings.clock)
+        yield AwsAdmission(aws, surroundings, latest or LatestReaders(), timeouts=timeouts, metrics=True)
 
 
 ATTRIBUTES = {"Attributes": {"VisibilityTimeout": "30", "CreatedTimestamp": "1"}}

@@ -5,6 +5,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import anyio
@@ -14,8 +16,10 @@ from poller.core.leasing import Lease
 from poller.core.records import Position
 from poller.core.timewindow import TimeWindow, WindowState
 from poller.errors import StateRefused, StateUnavailable
+from poller.events.sqlite import SqliteEventQueue
 from poller.leases.sqlite import SqliteLeaseStore
-from poller.state import open_file
+from poller.state import SCHEMA, open_file
+from tests.contract.test_event_queues import NOW, event
 
 
 async def opened(path: Path) -> SqliteLeaseStore:
@@ -93,6 +97,74 @@ async def test_checkpoints_of_many_shards_share_commits(tmp_path: Path) -> None:
     await store._file.close()
 
     assert statements.count("COMMIT") < 8 * 20 / 4
+
+
+def size_of(folder: Path) -> int:
+    """How much the files in a folder take up, journals included."""
+    return sum(each.stat().st_size for each in folder.iterdir())
+
+
+def new_file(path: Path) -> None:
+    """There is none yet."""
+
+
+def file_of_an_earlier_version(path: Path) -> None:
+    """Made before files were able to shrink."""
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in SCHEMA.statements:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {SCHEMA.version}")
+        assert connection.execute("PRAGMA auto_vacuum").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("made", [new_file, file_of_an_earlier_version])
+async def test_a_file_shrinks_when_its_events_are_gone(made: Callable[[Path], None], tmp_path: Path) -> None:
+    """Under 1 MB again after 20,000 events, with what it still holds."""
+    path = tmp_path / "state.db"
+    made(path)
+    file = await open_file(path)
+    queue = SqliteEventQueue(file)
+    for first in range(0, 20_000, 1000):
+        async with anyio.create_task_group() as group:
+            for number in range(first, first + 1000):
+                group.start_soon(queue.add, event(number, payload=b"1" * 1000))
+    full = size_of(tmp_path)
+
+    await file.do(lambda db: db.execute("DELETE FROM events WHERE request_id <> 'id-7'"))
+    await queue.tidy()
+    size = size_of(tmp_path)
+    (row,) = await SqliteEventQueue(file).take(lambda _: 20_000, now=NOW)
+    await file.close()
+
+    assert full > 20_000_000
+    assert size < 1_000_000
+    assert row.payload == b"1" * 1000
+
+
+async def test_work_is_done_while_a_file_shrinks(tmp_path: Path) -> None:
+    """Its pages are given back in steps, between which others have their turn."""
+    file = await open_file(tmp_path / "state.db")
+    queue = SqliteEventQueue(file)
+    for number in range(40):
+        await queue.add(event(number, payload=b"1" * 1_000_000))
+    for left in await queue.take(lambda _: 40, now=NOW):
+        await queue.remove(left)
+    done: list[str] = []
+
+    async def tidy() -> None:
+        await queue.tidy()
+        done.append("shrunk")
+
+    async def add() -> None:
+        await queue.add(event(1))
+        done.append("added")
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(tidy)
+        group.start_soon(add)
+    await file.close()
+
+    assert done == ["added", "shrunk"]
 
 
 async def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:

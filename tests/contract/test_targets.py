@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import anyio
 import pytest
@@ -91,6 +92,11 @@ async def cut_off(request: web.Request) -> web.StreamResponse:
     return response
 
 
+async def known(timeout_s: float) -> float:
+    """A function's timeout."""
+    return timeout_s
+
+
 async def invoke_http(answer: Answer, *, timeout_s: float = TIMEOUT_S) -> tuple[Outcome, Server]:
     async with serving(answer) as server:
         target = HttpTarget(url=f"{server.url}/events", timeout_s=timeout_s)
@@ -110,7 +116,9 @@ async def invoke_lambda(
         }.items():
             monkeypatch.setenv(name, value)
         async with Aws(hot_path=hot_path) as aws:
-            target = LambdaTarget(aws, function="audit:live", region="eu-west-1", timeout_s=timeout_s)
+            target = LambdaTarget(
+                aws, function="audit:live", region="eu-west-1", timeout_s=partial(known, timeout_s)
+            )
             outcome = await target.invoke(INVOCATION)
     return outcome, server
 
@@ -324,7 +332,7 @@ async def test_lambda_that_cannot_be_connected_to_is_unreachable(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     async with Aws(hot_path=hot_path) as aws:
-        target = LambdaTarget(aws, function="audit", region="eu-west-1", timeout_s=1)
+        target = LambdaTarget(aws, function="audit", region="eu-west-1", timeout_s=partial(known, 1.0))
 
         assert isinstance(await target.invoke(INVOCATION), Unreachable)
 

@@ -1,5 +1,6 @@
 """The least that polling takes."""
 
+from dataclasses import replace
 from typing import Any
 
 from mappings.arns import FunctionName
@@ -26,11 +27,12 @@ def allowed(
     return found
 
 
-def test_a_queue_takes_five_calls_and_the_function_one() -> None:
+def test_a_queue_takes_five_calls_and_the_function_two() -> None:
     """On exactly these."""
     found = allowed({"EventSourceArn": QUEUE})
 
     assert found.pop("lambda:InvokeFunction") == {FUNCTION}
+    assert found.pop("lambda:GetFunctionConfiguration") == {FUNCTION}
     assert {action.split(":")[1] for action in found} == {
         *("ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes", "GetQueueUrl")
     }
@@ -51,13 +53,16 @@ def test_each_kind_of_stream_takes_its_own_calls() -> None:
 
 
 def test_a_function_that_is_not_lambdas_takes_nothing() -> None:
-    """A listed function of Lambda is allowed as it is listed."""
+    """A listed function of Lambda is allowed as it is listed; a timeout that is listed is not asked for."""
     request = {"EventSourceArn": QUEUE, "FunctionName": "f"}
     url = UrlFunction(name="f", url="http://127.0.0.1:1")
     listed = LambdaFunction(name="f", function=FunctionName.parse(FUNCTION))
 
     assert "lambda:InvokeFunction" not in allowed(request, functions={"f": url})
     assert allowed(request, functions={"f": listed})["lambda:InvokeFunction"] == {FUNCTION}
+    assert "lambda:GetFunctionConfiguration" in allowed(request, functions={"f": listed})
+    timed = replace(listed, timeout=60.0)
+    assert "lambda:GetFunctionConfiguration" not in allowed(request, functions={"f": timed})
 
 
 def test_a_destination_is_allowed_what_sending_takes() -> None:

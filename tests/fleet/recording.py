@@ -66,6 +66,10 @@ def recording(upstreams: Mapping[str, str]) -> Iterator[Recorder]:
             except urllib.error.HTTPError as error:
                 self._send(error.code, error.read(), dict(error.headers))
 
+        def do_GET(self) -> None:
+            recorder.actions.add("lambda:GetFunctionConfiguration")
+            self._send(200, b'{"Timeout": 3}', {})
+
         def _send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
             self.send_response(status)
             for name, value in headers.items():

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mappings.files import MappingSet
-from mappings.readers.answers import answers_of_flags
+from mappings.readers.answers import Given, answers_of_flags
 from poller.watcher import FileWatcher
 
 TEMPLATE = """
@@ -27,7 +27,7 @@ async def test_a_changed_template_is_read_with_the_answers_of_the_start(tmp_path
     async def take_up(found: MappingSet) -> None:
         taken_up.append(found)
 
-    watcher = FileWatcher([path], take_up, answers_of_flags(["Stage=prod"]))
+    watcher = FileWatcher([path], take_up, Given(answers=answers_of_flags(["Stage=prod"])))
     path.write_text(TEMPLATE.format(size=10))
     await watcher.look()
 

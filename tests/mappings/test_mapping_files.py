@@ -92,11 +92,8 @@ def test_each_mapping_finds_its_function(tmp_path: Path) -> None:
             name="billing",
             function=FunctionName.parse("arn:aws:lambda:eu-west-1:123456789012:function:billing:live"),
             timeout=60,
-            timeout_known=True,
         ),
-        LambdaFunction(
-            name="elsewhere:live", function=FunctionName(name="elsewhere", qualifier="live"), timeout=900
-        ),
+        LambdaFunction(name="elsewhere:live", function=FunctionName(name="elsewhere", qualifier="live")),
     ]
 
 

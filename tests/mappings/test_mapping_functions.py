@@ -54,29 +54,28 @@ from mappings.functions import (
         ),
         (
             {"lambda": "billing:live"},
-            LambdaFunction(name="f", function=FunctionName(name="billing", qualifier="live"), timeout=900),
+            LambdaFunction(name="f", function=FunctionName(name="billing", qualifier="live")),
         ),
         (
-            {"lambda": "arn:aws:lambda:eu-west-1:123456789012:function:billing", "timeout": 900},
+            {"lambda": "arn:aws:lambda:eu-west-1:123456789012:function:billing", "timeout": 5400},
             LambdaFunction(
                 name="f",
                 function=FunctionName(
                     name="billing", region="eu-west-1", account="123456789012", partition="aws"
                 ),
-                timeout=900,
-                timeout_known=True,
+                timeout=5400,
             ),
         ),
     ],
 )
 def test_a_function_is_read_with_its_defaults(value: object, expected: Function) -> None:
-    """30 s for what runs beside us, 900 s for AWS Lambda, one batch at a time for a handler."""
+    """30 s for what runs beside us, what Lambda says of its own, one batch at a time for a handler."""
     assert parse_function("f", value) == expected
 
 
 HANDLER = 'is not of the form "package.module:function"'
 URL = "is not of the form http://host[:port][/path] or https://host[:port][/path]"
-TIMEOUT = "is not between 1 and 900 seconds"
+TIMEOUT = "is not between 1 and 5400 seconds"
 CONCURRENCY = "is not a whole number between 0 and 1000"
 ALIASES = (
     'is not an object of aliases and their versions, such as {"live": "3"}: an alias has letters, digits, '
@@ -151,7 +150,7 @@ DEAD_LETTER = "is not the ARN of a standard SQS queue or a standard SNS topic"
             ),
         ),
         ({"url": "http://a", "timeout": 0.5}, f"timeout 0.5 {TIMEOUT}"),
-        ({"url": "http://a", "timeout": 901}, f"timeout 901 {TIMEOUT}"),
+        ({"url": "http://a", "timeout": 5401}, f"timeout 5401 {TIMEOUT}"),
         ({"url": "http://a", "timeout": "30"}, f'timeout "30" {TIMEOUT}'),
         ({"url": "http://a", "timeout": True}, f"timeout true {TIMEOUT}"),
         ({"url": "http://a", "timeout": float("nan")}, f"timeout NaN {TIMEOUT}"),

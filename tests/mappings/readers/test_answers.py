@@ -53,8 +53,8 @@ def test_parameters_come_as_an_object_or_as_the_list_of_the_aws_cli(document: ob
     found = answers_of_parameters(document, "p.json")
 
     assert found == {
-        "Stage": Answer(value="prod", origin="p.json: Stage", direct=False),
-        "Size": Answer(value=5, origin="p.json: Size", direct=False),
+        "Stage": Answer(value="prod", origin="p.json: Stage", direct=False, name="Stage"),
+        "Size": Answer(value=5, origin="p.json: Size", direct=False, name="Size"),
     }
 
 
@@ -70,7 +70,7 @@ FORM = (
         ("text", FORM),
         ([{"ParameterKey": "A", "UsePreviousValue": True}], FORM),
         ([{"ParameterKey": "A", "ParameterValue": "1"}] * 2, "p.json: A is given twice"),
-        ({"A": None}, "p.json: A must be a text, a number, true, false or a list, not null"),
+        ({"A": None}, "p.json: A must be a value, not null"),
     ],
 )
 def test_malformed_parameters_are_refused(document: object, problem: str) -> None:
@@ -84,7 +84,7 @@ def test_malformed_parameters_are_refused(document: object, problem: str) -> Non
 def test_a_parameters_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     """With its name."""
     with pytest.raises(InvalidFile, match=r"none.json: the file cannot be read: No such file"):
-        read_parameters(str(tmp_path / "none.json"))
+        read_parameters([str(tmp_path / "none.json")])
 
 
 def test_an_answer_that_nobody_asks_for_is_a_problem() -> None:
@@ -106,14 +106,16 @@ def test_a_parameter_that_is_a_key_needs_what_the_key_stands_for() -> None:
     """What a deployment is given for an SSM parameter is not its value."""
     answers = Answers(
         {
-            "A": Answer(value="/key", origin="p.json: A", direct=False),
-            "B": Answer(value="value", origin="--set B", direct=True),
+            "A": Answer(value="/key", origin="p.json: A", direct=False, name="A"),
+            "B": Answer(value="value", origin="--set B", direct=True, name="B"),
         }
     )
 
-    assert (answers.get("A", direct=True), answers.get("A"), answers.get("B", direct=True)) == (
+    file = answers.of_file("t.yaml")
+
+    assert (file.get("A", direct=True), file.get("A"), file.get("B", direct=True)) == (
         None,
         "/key",
         "value",
     )
-    assert list(answers.unused()) == []
+    assert list(answers.problems()) == []

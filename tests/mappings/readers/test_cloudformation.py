@@ -10,6 +10,7 @@ from tests.mappings.readers.reading import ACCOUNT, DATA, KINESIS, SQS, TABLE_ST
 CDK = DATA / "intake.template.json"
 CDK_ANSWERS = {
     **ACCOUNT,
+    "Audit3D8ADE0A": "audit",
     "Refunds5C942FA9.Arn": f"{SQS}:refunds",
     "Images2D38C313.StreamArn": TABLE_STREAM,
 }
@@ -21,13 +22,13 @@ ALWAYS = {
     ORDERS_PLACE: {
         "BatchSize": 10,
         "EventSourceArn": f"{SQS}:orders.fifo",
-        "FunctionName": "Audit3D8ADE0A",
+        "FunctionName": "audit",
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
     },
     REFUNDS_PLACE: {
         "EventSourceArn": f"{SQS}:refunds",
         "FilterCriteria": {"Filters": [{"Pattern": '{"body":{"amount":[{"numeric":[">",1,"<=",5]}]}}'}]},
-        "FunctionName": "Audit3D8ADE0A",
+        "FunctionName": "audit",
         "ScalingConfig": {"MaximumConcurrency": 5},
     },
     CLICKS_PLACE: {
@@ -122,7 +123,7 @@ def test_what_no_template_knows_is_asked_for_by_name() -> None:
         "makes up when the stream is enabled; --set Images2D38C313.StreamArn=VALUE gives it"
     ) in found
     assert f"{IMAGES_PLACE}: FunctionName[0]: !Ref ResizeLiveFDA3AFBC {region}" in found
-    assert len(found) == 7
+    assert len(found) == 9
 
 
 OF_THE_ACCOUNT = {
@@ -355,7 +356,9 @@ def test_a_macro_that_may_change_any_mapping_is_refused(tmp_path: Path, line: st
     """AWS's own by name alone are taken."""
     path = template(tmp_path, f"{{FunctionName: f, EventSourceArn: '{SQS}:x'}}", more=line)
 
-    assert problems_in(path) == [problem]
+    (told,) = problems_in(path)
+
+    assert told.startswith(f"{problem}; take the template as CloudFormation processed it")
 
 
 def test_a_loop_over_resources_is_refused(tmp_path: Path) -> None:
@@ -363,7 +366,7 @@ def test_a_loop_over_resources_is_refused(tmp_path: Path) -> None:
     path = template(tmp_path, f"{{FunctionName: f, EventSourceArn: '{SQS}:x'}}")
     path.write_text(f"{path.read_text()}  Fn::ForEach::Queues: [Name, [a], {{}}]\n")
 
-    assert problems_in(path) == ["Resources.Fn::ForEach::Queues: Fn::ForEach::Queues is not supported"]
+    assert problems_in(path)[0].startswith("Resources.Fn::ForEach::Queues: ")
 
 
 def test_a_parameter_keeps_to_its_allowed_values(tmp_path: Path) -> None:

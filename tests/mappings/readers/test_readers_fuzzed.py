@@ -66,7 +66,7 @@ def test_readers_raise_nothing_but_refusals(path: Path) -> None:
             spoil(dice.choice(documents), dice)
         try:
             if format_of(documents) is form:
-                for found in form.mappings_in(documents, Answers({})):
+                for found in form.mappings_in(documents, Answers({}).of_file("file")):
                     request, problems = in_aws_spelling(found.request)
                     assert found.problems or problems or request_errors(request, now=NOW) is not None
         except InvalidFile:

@@ -17,6 +17,7 @@ from tests.mappings.readers.reading import (
 )
 
 SAM = DATA / "sam.yaml"
+NAMES = {"Sessions": "sessions", "Audit": "audit"}  # functions without a name
 DEV = {
     "Resources.ReplayMapping": {
         "EventSourceArn": f"{SQS}:orders-dev-dead",
@@ -34,7 +35,7 @@ DEV = {
     },
     "Resources.Sessions.Events.Clicks": {
         "EventSourceArn": f"{KINESIS}/clicks-dev",
-        "FunctionName": "Sessions:live",
+        "FunctionName": "sessions:live",
         "StartingPosition": "TRIM_HORIZON",
         "BatchSize": 500,
         "BisectBatchOnFunctionError": True,
@@ -44,7 +45,7 @@ DEV = {
 }
 
 
-def template(tmp_path: Path, event: str, function: str = "Handler: a.b") -> Path:
+def template(tmp_path: Path, event: str, function: str = "FunctionName: F") -> Path:
     """Write a template with a function F of one event E."""
     path = tmp_path / "t.yaml"
     path.write_text(
@@ -68,24 +69,24 @@ Resources:
 
 def test_an_application_is_read_as_sam_would_deploy_it() -> None:
     """Events, an alias that SAM publishes, a plain mapping; Api and Schedule events are no mappings."""
-    assert requests_in(SAM, ACCOUNT | {"AuditTableStream": "unused"}) == DEV
+    assert requests_in(SAM, ACCOUNT | NAMES | {"AuditTableStream": "unused"}) == DEV
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
 def test_the_translator_of_sam_gives_the_same_mappings(stage: str) -> None:
     """aws-sam-translator 1.115.0 made a template of this file, which is cut to what mappings refer to."""
-    answers = ACCOUNT | {"Stage": stage, "AuditTableStream": TABLE_STREAM}
+    answers = ACCOUNT | NAMES | {"Stage": stage, "AuditTableStream": TABLE_STREAM}
 
     assert same_mappings(requests_in(DATA / "sam_translated.json", answers), requests_in(SAM, answers))
 
 
 def test_parameters_and_conditions_change_what_is_deployed() -> None:
     """The function under a condition comes in, the size by stage changes, the factor is set."""
-    found = requests_in(SAM, ACCOUNT | {"Stage": "prod", "AuditTableStream": TABLE_STREAM})
+    found = requests_in(SAM, ACCOUNT | NAMES | {"Stage": "prod", "AuditTableStream": TABLE_STREAM})
 
     assert found["Resources.Audit.Events.Changes"] == {
         "EventSourceArn": TABLE_STREAM,
-        "FunctionName": "Audit",
+        "FunctionName": "audit",
         "StartingPosition": "LATEST",
         "Enabled": True,
     }
@@ -94,11 +95,15 @@ def test_parameters_and_conditions_change_what_is_deployed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "name"), [({}, "F:live"), ({"F": "local"}, "local:live"), ({"F.Alias": "local"}, "local")]
+    ("answers", "name"), [({"F": "local"}, "local:live"), ({"F.Alias": "local"}, "local")]
 )
 def test_the_name_of_the_function_may_be_given(tmp_path: Path, answers: dict[str, str], name: str) -> None:
-    """The logical ID stands for it otherwise; an answer for the alias is the whole name."""
-    path = template(tmp_path, f"{{Type: SQS, Properties: {{Queue: '{SQS}:x'}}}}", "AutoPublishAlias: live")
+    """The function has none otherwise; an answer for the alias is the whole name."""
+    path = template(
+        tmp_path,
+        f"{{Type: SQS, Properties: {{Queue: '{SQS}:x'}}}}",
+        "FunctionName: F\n      AutoPublishAlias: live",
+    )
 
     assert requests_in(path, answers)["Resources.F.Events.E"]["FunctionName"] == name
 
