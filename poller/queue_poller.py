@@ -12,7 +12,7 @@ from poller.core.queue_flow import Ticket
 from poller.core.receipts import groups_of
 from poller.core.records import Page, Record
 from poller.core.recovery import react
-from poller.core.retrying import Verdict
+from poller.core.retrying import Verdict, reduced
 from poller.delivering import Delivery
 from poller.errors import SourceError
 from poller.interfaces import NotStarted, QueueReader
@@ -177,7 +177,10 @@ class QueuePoller:
 
     async def _deliver(self, batch: Batch) -> None:
         """Deliver a batch until the function has taken it, or nothing of it may run."""
-        ticket = Ticket()
+        kept = self._behind_leftovers(batch)
+        if kept is None:
+            return
+        batch, ticket = kept, Ticket()
         groups = groups_of(batch.records) if self._parts.rules.fifo else frozenset()
         self._hand = batch
         try:
@@ -193,6 +196,15 @@ class QueuePoller:
                     await self._judge(ticket, self._hand, delivered)
         finally:
             self._gate.leave_groups(ticket, groups if entered else frozenset())
+
+    def _behind_leftovers(self, batch: Batch) -> Batch | None:
+        """What of a batch is not behind a message of its group that is to be given back; None for nothing."""
+        if not self._leftovers or not self._parts.rules.fifo:
+            return batch
+        groups = groups_of(self._leftovers)
+        kept = [record for record in batch.records if record.order_key not in groups]
+        self._leftovers += [record for record in batch.records if record.order_key in groups]
+        return reduced(batch, kept) if kept else None
 
     async def _send(self, batch: Batch) -> Delivered | None:
         """Send what of a batch may run; None where that was nothing, or not now."""

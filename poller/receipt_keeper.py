@@ -84,6 +84,7 @@ class ReceiptKeeper:
         if check.lapsed:
             self._parts.meter.lapsed(self._parts.shard, len(check.lapsed))
             self._leave(check.lapsed)
+            self._receipts.failed(check.lapsed)
         if check.behind:
             await self.give_back(check.behind, reason="behind a failed message of their group")
 

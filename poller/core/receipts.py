@@ -148,6 +148,8 @@ class Receipts:
             known = self._receipts.get(message)
             if known is not None:
                 repeated += 1
+                if record.receives and record.receives < known.record.receives:
+                    continue  # it was received before the other, and read later
                 known.record, known.since, known.until, known.ended = record, since, until, False
                 known.doubtful = doubtful
                 self._replaced.add(message)
@@ -247,7 +249,7 @@ class Receipts:
         return light
 
     def failed(self, records: Sequence[Record]) -> None:
-        """The function failed on them: the queue has them again, and what is held behind them is not run."""
+        """The function failed on them, or others may have them: what is held behind them is not run."""
         self.forget(records)
         if not self._fifo:
             return

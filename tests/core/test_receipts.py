@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import product
 
 import pytest
+from msgspec import structs
 
 from poller.core.receipts import (
     DENIED_REST_S,
@@ -56,6 +57,55 @@ def test_a_message_received_again_keeps_its_place_and_takes_the_later_handle() -
     assert _names(intake.held) == ["a", "b"]
     assert intake.repeated == 1
     assert [record.receipt for record in receipts.current(intake.held)] == ["a#2", "b#1"]
+
+
+def test_an_earlier_receive_that_is_read_later_does_not_replace_the_handle() -> None:
+    """Faults 8: a process that was suspended reads its answers in any order; the receive count tells theirs."""
+    receipts = _receipts()
+    later = structs.replace(_message("a", "2"), receives=2)
+    records = _held(receipts, later, at=20, until=50)
+
+    receipts.received([structs.replace(_message("a"), receives=1)], since=20, until=50)
+
+    assert [record.receipt for record in receipts.current(records)] == ["a#2"]
+
+
+def test_what_was_read_after_a_standstill_starts_once_the_queue_has_renewed_it() -> None:
+    """Faults 6: an answer may have waited here for as long as the process was suspended."""
+    receipts = _receipts()
+    before = _held(receipts, _message("a"), at=9.0, until=39.0)
+    unread = _held(receipts, _message("b"), at=20.0, until=50.0)
+
+    receipts.stood_still(10.0, 20.0)
+
+    read_next = _held(receipts, _message("c"), at=20.5, until=50.5)
+    asked_later = _held(receipts, _message("d"), at=22.0, until=52.0)
+    check = receipts.check([*unread, *read_next, *asked_later], 22.0)
+    assert (_names(check.renew), _names(check.start)) == (["b", "c"], ["d"])
+    assert _names(receipts.check(before, 9.5).start) == ["a"]
+    receipts.renewed(check.renew, since=22.0, until=52.0)
+    assert _names(receipts.check(unread, 22.5).start) == ["b"]
+
+
+@pytest.mark.parametrize("now", [31.0, 50.0])
+def test_a_doubtful_receipt_lapses_when_the_queue_says_so(now: float) -> None:
+    """Faults 6: to drop it unasked would spend a receive."""
+    receipts = _receipts()
+    records = receipts.received([_message("a")], since=0, until=30, doubtful=True).held
+
+    assert _names(receipts.check(records, now).renew) == ["a"]
+    receipts.ended(records)
+    assert _names(receipts.check(records, now).lapsed) == ["a"]
+
+
+def test_a_doubtful_receipt_starts_while_it_is_hidden_where_renewals_are_denied() -> None:
+    """Semantics 2.10.3."""
+    receipts = _receipts()
+    records = receipts.received([_message("a")], since=0, until=30, doubtful=True).held
+    receipts.denied(1.0)
+
+    assert _names(receipts.check(records, 2.0).start) == ["a"]
+    assert _names(receipts.check(records, 30.5).lapsed) == ["a"]
 
 
 @pytest.mark.parametrize("stage", ["held", "running", "settling"])

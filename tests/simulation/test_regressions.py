@@ -9,6 +9,7 @@ from tests.fakes.faults import Fault, FaultKind
 from tests.simulation.check import check
 from tests.simulation.generator import generate
 from tests.simulation.oracle import judge
+from tests.simulation.queue_worlds import generate_queues
 from tests.simulation.scenario import End, Life, MappingPlan, Scenario
 from tests.simulation.stages import DYNAMODB, KINESIS, TEMPO, queue_plan, stream_plan
 from tests.simulation.world import run
@@ -127,6 +128,18 @@ def test_a_window_as_long_as_the_visibility_timeout_loses_no_receive(seed: int) 
     plan = replace(plan, mapping=mapping, timeout_known=False, max_receive_count=1, poison=())
 
     assert violations(seed, plan, []) == []
+
+
+@pytest.mark.parametrize("seed", [3283, 3540, 4788, 7166, 11318, 11386, 11626, 12683, 12756, 12991])
+def test_what_lay_unread_while_a_process_was_suspended_is_not_run_beside_others(seed: int) -> None:
+    """Nor is the handle of an earlier receive taken for the later one; the queue is asked first."""
+    assert check(generate_queues(seed)).failures == {}
+
+
+@pytest.mark.parametrize("seed", [9534, 9694, 10813])
+def test_a_drain_gives_the_rest_of_a_group_back_with_its_first_messages(seed: int) -> None:
+    """A receive made several events; the first was refused while the process drained."""
+    assert check(generate_queues(seed)).failures == {}
 
 
 @pytest.mark.parametrize("seed", [1031, 1102, 4714, 7516, 9586, 10433, 15968, 17847])
