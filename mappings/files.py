@@ -22,7 +22,12 @@ from mappings.opening import ForeignFile, NativeFile, open_file
 from mappings.readers.answers import Answers, Given
 from mappings.readers.found import Problem, Question
 from mappings.spelling import in_aws_spelling
-from mappings.validation import mapping_from_request, request_errors, typed_request
+from mappings.validation import (
+    mapping_from_request,
+    request_errors,
+    typed_request,
+)
+from mappings.wire import without_shown_blanks
 
 _SUFFIXES = {".yaml", ".yml", ".json"}
 _SECTIONS = ("functions", "mappings")
@@ -271,6 +276,7 @@ class _Reading:
 
     def _read_mapping(self, path: str, place: str, value: Mapping[str, object]) -> None:
         request, problems = in_aws_spelling(value)
+        request = dict(without_shown_blanks(request))
         written_at = place
         place = f"{place}{_description(request)}"
         if not problems:
