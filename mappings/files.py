@@ -18,6 +18,7 @@ from mappings.directory import FunctionDirectory
 from mappings.documents import parse_document, read_text
 from mappings.errors import InvalidFile, shown
 from mappings.functions import Function, parse_function
+from mappings.home import Home
 from mappings.model import EventSourceMapping
 from mappings.opening import SECTIONS, ForeignFile, NativeFile, open_file
 from mappings.readers.answers import Answers, Given
@@ -49,13 +50,16 @@ class MappingSet:
     """The places that were left out as asked, each with its file."""
 
 
-def read_mapping_files(paths: Iterable[Path | str], *, now: float, given: Given | None = None) -> MappingSet:
+def read_mapping_files(
+    paths: Iterable[Path | str], *, now: float, given: Given | None = None, home: Home | None = None
+) -> MappingSet:
     """Read files, and the files in directories, as one set; raise InvalidFile with every problem.
 
     `now`, in epoch seconds, is the time that no StartingPositionTimestamp may exceed. `given` has values
     for what files of other formats refer to, and places to leave out; one that no file has is a problem.
+    `home` is where the functions are that the files define.
     """
-    reading = _Reading(now, given or Given())
+    reading = _Reading(now, given or Given(), home or Home())
     reading.read_paths([Path(path) for path in paths])
     reading.check_references()
     if problems := reading.sentences():
@@ -86,8 +90,9 @@ def file_names(paths: Iterable[Path | str]) -> list[str]:
 class _Reading:
     """One reading of a set of files: what was found, at which place, and what was wrong."""
 
-    def __init__(self, now: float, given: Given) -> None:
+    def __init__(self, now: float, given: Given, home: Home) -> None:
         self.functions: dict[str, Function] = {}
+        self._directory = FunctionDirectory(self.functions, home=home)
         self.mappings: dict[str, EventSourceMapping] = {}  # by place
         self.file_of: dict[str, str] = {}  # by UUID
         self.tags_of: dict[str, Mapping[str, str]] = {}  # by UUID
@@ -137,7 +142,7 @@ class _Reading:
             first = places.setdefault(mapping.link, place)
             if first != place:
                 self._report(place, [f"EventSourceArn and FunctionName are the same as in {first}"])
-            self._report(place, _qualifier_problems(mapping, self.functions))
+            self._report(place, _function_problems(mapping, self._directory))
         # An invalid mapping may be the one that uses it.
         if not self._problems:
             self._check_spelling()
@@ -294,7 +299,7 @@ class _Reading:
         if problems:
             self._report(place, [_in_the_words_of(spelled or {}, problem) for problem in problems], path)
         else:
-            mapping = mapping_from_request(request, now=self._now)
+            mapping = mapping_from_request(request, now=self._now, directory=self._directory)
             self.mappings[place] = mapping
             self.file_of[mapping.uuid] = path
             if tags := typed_request(request).get("Tags"):
@@ -377,9 +382,16 @@ def _on_one_line(value: object) -> str:
     return value if isinstance(value, str) and value.isprintable() else shown(value)
 
 
-def _qualifier_problems(mapping: EventSourceMapping, functions: Mapping[str, Function]) -> Iterator[str]:
-    if FunctionDirectory(functions).of_file(mapping.function_name) is None:
-        name = FunctionName.parse(mapping.function_name)
+def _function_problems(mapping: EventSourceMapping, directory: FunctionDirectory) -> Iterator[str]:
+    name = FunctionName.parse(mapping.function_name)
+    if not directory.is_here(name):
+        own = directory.home.arn(FunctionName(name=name.name))
+        yield (
+            f"FunctionName {mapping.function_name} is a function elsewhere, and functions defines "
+            f"{name.name}, whose ARN is {own}: write {name.qualified_name}, or take {name.name} out of "
+            "functions"
+        )
+    elif directory.of_file(mapping.function_name) is None:
         yield (
             f"FunctionName {name.qualified_name} has a qualifier that the function {name.name} in functions "
             "does not have; its aliases declare which ones there are"

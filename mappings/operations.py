@@ -95,7 +95,7 @@ class MappingOperations:
         function = await self._function(typed["FunctionName"])
         now = self._wall()
         _refuse(setting_rules(typed, source, now=now))
-        mapping = built_mapping(typed, str(uuid4()))
+        mapping = built_mapping(typed, str(uuid4()), self._directory)
         self._admission.options(mapping)
         latest_at = await self._admission.source(mapping, function, making=True)
         await self._admission.destination(mapping)
@@ -118,7 +118,7 @@ class MappingOperations:
 
     async def list(self, listing: Listing) -> dict[str, object]:
         """ListEventSourceMappings."""
-        page, marker = listing.page(await self._store.list())
+        page, marker = listing.page(await self._store.list(), self._directory)
         shown: dict[str, object] = {"EventSourceMappings": [configuration_of(stored) for stored in page]}
         return shown if marker is None else {**shown, "NextMarker": marker}
 
@@ -159,7 +159,7 @@ class MappingOperations:
         source = EventSource.parse(typed["EventSourceArn"])
         function = await self._function(typed["FunctionName"]) if "FunctionName" in changes else None
         _refuse(setting_rules(typed, source, now=self._wall()))
-        after = built_mapping(typed, before.uuid)
+        after = built_mapping(typed, before.uuid, self._directory)
         self._admission.options(after)
         if function is not None:
             await self._admission.source(after, function, making=False)

@@ -1,5 +1,6 @@
 """How a command takes files: the arguments and options for them, and the set of mappings that they mean."""
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -46,9 +47,11 @@ class FileArguments:
         """Read the files, and say what is left out; what is wrong ends the process with exit code 2."""
         from mappings.errors import InvalidFile  # noqa: PLC0415  # heavy
         from mappings.files import read_mapping_files  # noqa: PLC0415
+        from mappings.home import DEFAULT_REGION, Home  # noqa: PLC0415
 
+        home = Home(region=os.environ.get("AWS_REGION") or DEFAULT_REGION)
         try:
-            found = read_mapping_files(self.files, now=time.time(), given=given or self.given())
+            found = read_mapping_files(self.files, now=time.time(), given=given or self.given(), home=home)
         except InvalidFile as error:
             refuse(*error.problems)
         for note in found.notes:

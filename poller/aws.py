@@ -1,5 +1,6 @@
 """One AWS session: its clients and calls, each for a service and region, and what their errors mean."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Self
@@ -41,6 +42,7 @@ CONNECT_TIMEOUT_S = 5.0
 MAX_CONNECTIONS = 1024
 # Emulators use it to say that they have no accounts; it is never a real one.
 NO_ACCOUNT = "000000000000"
+_ACCOUNT = re.compile(r"[0-9]{12}")
 
 _GONE = {
     "AWS.SimpleQueueService.NonExistentQueue",
@@ -140,6 +142,15 @@ class Aws:
                 context = self._session.create_client(service, region_name=region, config=config)
                 self._clients[key] = await self._open.enter_async_context(context)
             return self._clients[key]
+
+    async def account(self, region: str) -> str | None:
+        """The account of the credentials; None where nobody tells."""
+        try:
+            client = await self.client("sts", region)
+            account = (await client.get_caller_identity()).get("Account")
+        except (BotoCoreError, ClientError, aiohttp.ClientError, TimeoutError, OSError):
+            return None
+        return account if isinstance(account, str) and _ACCOUNT.fullmatch(account) else None
 
     async def serves(self, service: str, region: str) -> bool:
         """Whether AWS itself answers for a service, and no server that stands in for it."""

@@ -1,14 +1,16 @@
 """Takes up what mapping files say, all or nothing: functions are hosted, mappings stand in their layer."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mappings.arns import FunctionName
 from mappings.directory import FunctionDirectory
-from mappings.errors import InvalidFile
+from mappings.errors import AlreadyMapped, InvalidFile, VersionChanged
 from mappings.file_layer import file_changes, refuse_taken, write_changes
 from mappings.files import MappingSet
 from mappings.functions import HandlerFunction
+from mappings.home import Home
+from mappings.model import EventSourceMapping
 from mappings.store import MappingStore
 from poller.admission import METRICS_OFF
 from poller.aws import Aws
@@ -45,6 +47,7 @@ class Definitions:
             StartError: A handler is not where they say.
             StoreUnavailable: The state cannot be read now.
         """
+        found = await self._at_home(found)
         problems = tuple(self._problems(found))
         if problems:
             raise InvalidFile(problems)
@@ -52,16 +55,38 @@ class Definitions:
             await self.files.list(), found, now=self.wall(), allow_removal=self.allow_removal
         )
         await refuse_taken(self.store, changes)
-        await self.hosted.keep(_handlers(found))
+        await self.hosted.keep(_handlers(found, self.directory.home))
         # A name that is not listed is AWS Lambda's. So none that a mapping has, before or after, is missing
         # while it is written: somebody may look in between.
         self.directory.listed = {**self.directory.listed, **found.functions}
         await write_changes(self.store, changes)
         self.directory.listed = found.functions
+        await self._rename_made()
         self.changed()
 
+    async def _at_home(self, found: MappingSet) -> MappingSet:
+        """Call every function what it is called in this process."""
+        directory = replace(self.directory, listed=found.functions)
+        if self.directory.home.account is None and any(
+            name.is_local and name.name not in found.functions
+            for name in (FunctionName.parse(mapping.function_name) for mapping in found.mappings)
+        ):
+            account = await self.aws.account(self.directory.home.region)
+            directory.home = self.directory.home = replace(self.directory.home, account=account)
+        return replace(found, mappings=tuple(_renamed(each, directory) for each in found.mappings))
+
+    async def _rename_made(self) -> None:
+        """Call the functions of the API's mappings what the files call them from now on."""
+        for stored in await self.store.list():
+            mapping = _renamed(stored.mapping, self.directory)
+            if stored.file is None and mapping != stored.mapping:
+                try:
+                    await self.store.replace(replace(stored, mapping=mapping))
+                except (AlreadyMapped, VersionChanged):
+                    continue  # the other one runs as well; the next look at the files tries again
+
     def _problems(self, found: MappingSet) -> Iterator[str]:
-        directory = FunctionDirectory(found.functions, functions_only=self.directory.functions_only)
+        directory = replace(self.directory, listed=found.functions)
         for mapping in found.mappings:
             place = f"{found.file_of[mapping.uuid]}: {mapping.label}"
             if directory.of_file(mapping.function_name) is None:
@@ -74,13 +99,15 @@ class Definitions:
                 yield f"{place}: {error}"
 
 
-def _handlers(found: MappingSet) -> Mapping[HandlerFunction, str]:
-    """Every handler that is listed, with the ARN of the first mapping that invokes it."""
-    arns: dict[str, str] = {}
-    for mapping in found.mappings:
-        arns.setdefault(FunctionName.parse(mapping.function_name).name, mapping.function_arn)
+def _handlers(found: MappingSet, home: Home) -> Mapping[HandlerFunction, str]:
+    """Every handler that is listed, with its ARN."""
     return {
-        function: arns.get(name, default_arn(function))
-        for name, function in found.functions.items()
+        function: default_arn(function, home)
+        for function in found.functions.values()
         if isinstance(function, HandlerFunction)
     }
+
+
+def _renamed(mapping: EventSourceMapping, directory: FunctionDirectory) -> EventSourceMapping:
+    arn = directory.arn_of(mapping.function_name, mapping.event_source)
+    return mapping if arn == mapping.function_arn else replace(mapping, function_arn=arn)

@@ -10,6 +10,7 @@ import structlog
 
 from mappings.errors import InvalidFile, StoreUnavailable, VersionChanged
 from mappings.files import MappingSet, read_mapping_files
+from mappings.home import Home
 from mappings.readers.answers import Given
 from poller.errors import StartError
 from poller.telemetry import Log
@@ -29,6 +30,8 @@ class FileWatcher:
         paths: Sequence[Path | str],
         take_up: Callable[[MappingSet], Awaitable[None]],
         given: Given | None = None,
+        *,
+        home: Home | None = None,
     ) -> None:
         """Watch files and directories that were read a moment ago.
 
@@ -36,10 +39,12 @@ class FileWatcher:
             paths: As they were given.
             take_up: Makes what the files say the state of things. What it raises leaves the old state.
             given: What the user says beside the files; it stays what it was at the start.
+            home: Where the functions are that the files define.
         """
         self._paths = [Path(path) for path in paths]
         self._take_up = take_up
         self._given = given
+        self._home = home
         self._taken_up = fingerprint(self._paths)
         self._told: tuple[str, ...] = ()
 
@@ -71,7 +76,7 @@ class FileWatcher:
             log.info(Log.FILES_TAKEN_UP, mappings=len(found.mappings), functions=len(found.functions))
 
     def _read(self) -> MappingSet:
-        return read_mapping_files(self._paths, now=time.time(), given=self._given)
+        return read_mapping_files(self._paths, now=time.time(), given=self._given, home=self._home)
 
     def _refused(self, problems: tuple[str, ...]) -> None:
         """Say it once; the files are read again at each look, because what they lack may come."""

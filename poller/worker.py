@@ -19,6 +19,7 @@ from mappings.files import MappingSet
 from mappings.function_operations import FunctionOperations
 from mappings.functions import planned_timeout
 from mappings.handlers import function_handlers, mapping_handlers
+from mappings.home import DEFAULT_REGION, Home
 from mappings.operations import Admission, MappingOperations
 from mappings.readers.answers import Given
 from mappings.store import MappingStore
@@ -83,7 +84,9 @@ class Worker:
         self._on_ready = on_ready
         self._paths = paths
         self._given = given
-        self._directory = FunctionDirectory(functions_only=settings.functions_only)
+        self._directory = FunctionDirectory(
+            functions_only=settings.functions_only, home=Home(region=settings.region or DEFAULT_REGION)
+        )
         self._surroundings = Surroundings(
             clock=SystemClock(),
             chance=random.random,
@@ -164,7 +167,7 @@ class Worker:
             handlers = self._handlers(store, self._admission(aws, latest, timeouts), supervisor)
             await stack.enter_async_context(serving(self._settings, {**handlers, **invoking.handlers}))
             self.ops.loaded(lambda: views_of(supervisor.stored, supervisor.runners))
-            watcher = FileWatcher(self._paths, definitions.take_up, self._given)
+            watcher = FileWatcher(self._paths, definitions.take_up, self._given, home=self._directory.home)
             return await self._supervise(supervisor, watcher, invoking)
 
     def _now_ready(self, mappings: int) -> None:
