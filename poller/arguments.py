@@ -54,6 +54,8 @@ class FileArguments:
             found = read_mapping_files(self.files, now=time.time(), given=given or self.given(), home=home)
         except InvalidFile as error:
             refuse(*error.problems)
+        for note in found.notes:
+            click.echo(f"note: {note}", err=True)
         for place in found.skipped:
             click.echo(f"skipped: {place}", err=True)
         return found

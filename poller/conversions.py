@@ -19,8 +19,9 @@ def import_mappings(sources: FileArguments) -> None:
     """Print one mapping file with all mappings that the files mean.
 
     The files are mapping files, CloudFormation, SAM and synthesized CDK templates, the output of `terraform
-    show -json` for a plan or a state, serverless.yml, and ACK manifests; what they are is told by their
-    content. `run` and `validate` take the same files as they are: this shows how they are understood.
+    show -json` for a plan or a state, serverless.yml, ACK manifests, and mappings as the AWS CLI prints or
+    takes them; what they are is told by their content. A directory may be a cdk.out. `run` and
+    `validate` take the same files as they are: this shows how they are understood.
     """
     mapping_set = sources.read()
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mappings.readers import ack, cloudformation, sam, serverless, terraform
+from mappings.readers import ack, aws_cli, cloudformation, sam, serverless, terraform
 from mappings.readers.answers import FileAnswers
 from mappings.readers.found import FoundMapping
 from mappings.readers.template import Template
@@ -21,6 +21,8 @@ class Format:
     is_document: Callable[[object], bool]
     mappings_in: Callable[[Documents, FileAnswers], Iterable[FoundMapping]]
     several_documents: bool = False
+    last_key_counts: bool = False
+    """Whether a key may be given twice, as CloudFormation lets it."""
     maximum_bytes: int = 1024 * 1024
 
 
@@ -52,6 +54,7 @@ FORMATS: Sequence[Format] = (
         hint=re.compile(r'^\s*"?(AWSTemplateFormatVersion|Resources)"?:', re.MULTILINE),
         is_document=cloudformation.is_template,
         mappings_in=_template_mappings,
+        last_key_counts=True,
     ),
     Format(
         name="the output of terraform show -json",
@@ -72,6 +75,13 @@ FORMATS: Sequence[Format] = (
         is_document=ack.is_manifest,
         mappings_in=ack.mappings_in,
         several_documents=True,
+    ),
+    Format(
+        name="mappings in the JSON of the AWS CLI",
+        hint=re.compile(r'"EventSourceMappings"\s*:'),
+        is_document=aws_cli.is_answer_or_input,
+        mappings_in=aws_cli.mappings_in,
+        maximum_bytes=32 * 1024 * 1024,
     ),
 )
 MAXIMUM_BYTES = max(each.maximum_bytes for each in FORMATS)

@@ -71,6 +71,13 @@ _PROPERTIES: Mapping[str, Mapping[str, str]] = {
         "type": "type",
     },
 }
+# What one property of an event says, and a member inside of another does for AWS.
+_INSIDE = {
+    "DestinationConfig.OnFailure.Destination": "destinations.onFailure",
+    "ProvisionedPollerConfig.MaximumPollers": "provisionedPollers.max",
+    "ProvisionedPollerConfig.MinimumPollers": "provisionedPollers.min",
+    "ScalingConfig.MaximumConcurrency": "maximumConcurrency",
+}
 # The framework's own, which are not AWS's.
 _DEFAULTS: Mapping[str, Mapping[str, object]] = {
     "sqs": {"BatchSize": 10, "Enabled": True},
@@ -233,7 +240,7 @@ class _Service:
                 problems.extend(unresolved.within(f".{name}").questions)
         if "arn" not in written:
             problems.append("arn is missing")
-        spelled = {member: name for name, member in known.items()}
+        spelled = {member: name for name, member in known.items()} | _INSIDE
         return request_of(self.template, place, properties, problems, spelled)
 
     def _property(self, name: str, member: str, value: object) -> dict[str, object]:

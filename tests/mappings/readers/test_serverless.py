@@ -327,3 +327,18 @@ def test_variables_that_multiply_do_not_grow_without_end(tmp_path: Path) -> None
     (told,) = problems_in(path)
 
     assert "refers to itself, or to too much" in told
+
+
+@pytest.mark.parametrize(
+    ("event", "named"),
+    [
+        (f"sqs: {{arn: '{SQS}:x', batchSize: 0}}", "batchSize: "),
+        (f"sqs: {{arn: '{SQS}:x', maximumConcurrency: 1}}", "maximumConcurrency: "),
+        ("sqs: 'arn:aws:kafka:eu-west-1:1:c'", "arn: "),
+    ],
+)
+def test_a_problem_names_the_property_that_the_author_wrote(tmp_path: Path, event: str, named: str) -> None:
+    """Not the member that the framework makes of it."""
+    (problem,) = problems_in(service(tmp_path, event))
+
+    assert problem.partition("): ")[2].startswith(named)
