@@ -72,7 +72,7 @@ class Control:
                 workshop=self,
                 surroundings=self.surroundings,
                 drain_timeout_s=lambda: 60.0,
-                on_ready=self.ready.append,
+                on_ready=lambda mappings, _: self.ready.append(mappings),
                 look_s=1.0,
                 refresh_s=60.0,
                 settle_patience_s=60.0,

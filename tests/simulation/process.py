@@ -189,7 +189,7 @@ class Process:
         records = tuple(seen.record for seen in read_event(invocation.payload))
         self._parts.history.add(Sent(self._now(), place, self.name, records))
 
-    def _tell_ready(self, _: int) -> None:
+    def _tell_ready(self, _: int, __: int) -> None:
         if not self._gate.dead:
             self._parts.history.add(Ready(self._now(), self.name))
 
