@@ -25,7 +25,12 @@ from mappings.readers.answers import Answers, Given
 from mappings.readers.folder import Folder
 from mappings.readers.found import Problem, Question
 from mappings.spelling import in_aws_spelling
-from mappings.validation import mapping_from_request, request_errors, typed_request
+from mappings.validation import (
+    mapping_from_request,
+    request_errors,
+    typed_request,
+)
+from mappings.wire import without_shown_blanks
 
 _SUFFIXES = {".yaml", ".yml", ".json"}
 _WORD = re.compile(r"\b[A-Z][A-Za-z]+\b")
@@ -299,6 +304,7 @@ class _Reading:
         self, path: str, place: str, value: Mapping[str, object], spelled: Mapping[str, str] | None = None
     ) -> None:
         request, problems = in_aws_spelling(value)
+        request = dict(without_shown_blanks(request))
         written_at = place
         place = f"{place}{_description(request)}"
         if not problems:

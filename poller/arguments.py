@@ -61,6 +61,15 @@ class FileArguments:
         return found
 
 
+def warn(found: "MappingSet") -> None:
+    """Say what AWS may refuse of what the files mean."""
+    from mappings.cautions import cautions_of  # noqa: PLC0415  # heavy
+
+    for mapping in found.mappings:
+        for caution in cautions_of(mapping):
+            click.echo(f"warning: {found.file_of[mapping.uuid]}: {mapping.label}: {caution}", err=True)
+
+
 def takes_files(*, required: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the argument `sources`, a FileArguments, and the arguments and options that make it."""
     metavar = "FILE|DIR..." if required else "[FILE|DIR...]"

@@ -13,9 +13,12 @@ from aiobotocore.session import get_session
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    CredentialRetrievalError,
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
+    SSOTokenLoadError,
+    TokenRetrievalError,
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
@@ -29,6 +32,7 @@ from poller.errors import (
     SourceGone,
     SourceThrottled,
     SourceTooLarge,
+    SourceUnauthenticated,
     SourceUnavailable,
 )
 from poller.hot_path.connections import AnswerTooLarge
@@ -53,9 +57,6 @@ _DENIED = {
     "AccessDenied",
     "AccessDeniedException",
     "AuthorizationError",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidClientTokenId",
     "KMSAccessDeniedException",
     "KMSDisabledException",
     "KMSInvalidStateException",
@@ -64,6 +65,17 @@ _DENIED = {
     "KmsAccessDenied",
     "KmsDisabled",
     "OptInRequired",
+}
+_UNAUTHENTICATED = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidToken",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "RequestExpired",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
@@ -81,6 +93,7 @@ _THROTTLED = {
 _BY_CODE: dict[str, type[SourceError]] = {
     **dict.fromkeys(_GONE, SourceGone),
     **dict.fromkeys(_DENIED, SourceDenied),
+    **dict.fromkeys(_UNAUTHENTICATED, SourceUnauthenticated),
     **dict.fromkeys(_THROTTLED, SourceThrottled),
     "ExpiredIteratorException": IteratorExpired,
     "InvalidArgumentException": PositionUnknown,
@@ -234,7 +247,9 @@ def source_error(error: BaseException, source: str) -> SourceError | None:
             code = error_code(error)
             return _BY_CODE.get(code, SourceUnavailable)(f"{error.operation_name} on {source}: {code}")
         case NoCredentialsError() | PartialCredentialsError():
-            return SourceDenied(f"{source}: no AWS credentials were found")
+            return SourceUnauthenticated(f"{source}: no AWS credentials were found")
+        case CredentialRetrievalError() | TokenRetrievalError() | SSOTokenLoadError():
+            return SourceUnauthenticated(f"{source}: no AWS credentials could be fetched: {error}")
         case AnswerTooLarge():
             return SourceTooLarge(f"{source}: {error.kwargs['error']}")
         case HTTPClientError() if "error" in error.kwargs:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from poller.arguments import FileArguments, refuse, takes_files
+from poller.arguments import FileArguments, refuse, takes_files, warn
 from poller.starting import settings_of
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def export_mappings(sources: FileArguments, out: str | None) -> None:
     --out. Functions keep their names, except that one defined as `lambda: NAME` is that NAME.
     """
     mapping_set = sources.read()
+    warn(mapping_set)
 
     from mappings.writing import as_cli_inputs, as_json  # noqa: PLC0415  # heavy
 

@@ -13,6 +13,7 @@ from poller.errors import (
     SourceGone,
     SourceThrottled,
     SourceTooLarge,
+    SourceUnauthenticated,
     SourceUnavailable,
     SourceUnsuitable,
 )
@@ -26,6 +27,7 @@ OUTCOMES: dict[type[SourceError], str] = {
     SourceThrottled: "throttled",
     SourceGone: "gone",
     SourceDenied: "denied",
+    SourceUnauthenticated: "denied",
     SourceUnsuitable: "unsuitable",
     SourceTooLarge: "too_large",
     IteratorExpired: "iterator_expired",
