@@ -173,7 +173,13 @@ class Worker:
             handlers = self._handlers(store, self._admission(aws, latest, timeouts), supervisor)
             await stack.enter_async_context(serving(self._settings, {**handlers, **invoking.handlers}))
             self.ops.loaded(lambda: views_of(supervisor.stored, supervisor.runners))
-            watcher = FileWatcher(self._paths, definitions.take_up, self._given, home=self._directory.home)
+            watcher = FileWatcher(
+                self._paths,
+                definitions.take_up,
+                self._given,
+                home=self._directory.home,
+                included=self._mapping_set.included,
+            )
             return await self._supervise(supervisor, watcher, invoking)
 
     def _now_ready(self, mappings: int, problems: int) -> None:
