@@ -23,7 +23,13 @@ from mappings.model import EventSourceMapping
 from mappings.rules import filter_rules, setting_rules
 from mappings.states import Action, state_after
 from mappings.store import MappingStore, StoredMapping
-from mappings.validation import built_mapping, event_source_of, patched_request, typed_request
+from mappings.telemetry import log_cautions
+from mappings.validation import (
+    built_mapping,
+    event_source_of,
+    patched_request,
+    typed_request,
+)
 from mappings.wire import CreateRequest, configuration_of, request_of
 
 # A write that meets another one is made again over what that one left; the poller's own are few.
@@ -184,6 +190,7 @@ class MappingOperations:
             written = await write()
         except AlreadyMapped as error:
             raise _conflict(mapping, error.uuid) from error
+        log_cautions(mapping)
         self._changed()
         return written
 

@@ -54,9 +54,20 @@ class FileArguments:
             found = read_mapping_files(self.files, now=time.time(), given=given or self.given(), home=home)
         except InvalidFile as error:
             refuse(*error.problems)
+        for note in found.notes:
+            click.echo(f"note: {note}", err=True)
         for place in found.skipped:
             click.echo(f"skipped: {place}", err=True)
         return found
+
+
+def warn(found: "MappingSet") -> None:
+    """Say what AWS may refuse of what the files mean."""
+    from mappings.cautions import cautions_of  # noqa: PLC0415  # heavy
+
+    for mapping in found.mappings:
+        for caution in cautions_of(mapping):
+            click.echo(f"warning: {found.file_of[mapping.uuid]}: {mapping.label}: {caution}", err=True)
 
 
 def takes_files(*, required: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:

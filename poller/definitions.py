@@ -12,6 +12,7 @@ from mappings.functions import HandlerFunction
 from mappings.home import Home
 from mappings.model import EventSourceMapping
 from mappings.store import MappingStore
+from mappings.telemetry import log_cautions
 from poller.admission import METRICS_OFF
 from poller.aws import Aws
 from poller.errors import DestinationUnsuitable
@@ -60,6 +61,9 @@ class Definitions:
         # while it is written: somebody may look in between.
         self.directory.listed = {**self.directory.listed, **found.functions}
         await write_changes(self.store, changes)
+        for stored in (*changes.added, *changes.changed):
+            if stored.wanted:
+                log_cautions(stored.mapping)
         self.directory.listed = found.functions
         await self._rename_made()
         self.changed()

@@ -14,6 +14,7 @@ from poller.errors import (
     SourceGone,
     SourceThrottled,
     SourceTooLarge,
+    SourceUnauthenticated,
     SourceUnavailable,
     SourceUnsuitable,
 )
@@ -27,6 +28,7 @@ OUTCOMES: dict[type[SourceError], str] = {
     SourceThrottled: "throttled",
     SourceGone: "gone",
     SourceDenied: "denied",
+    SourceUnauthenticated: "denied",
     SourceUnsuitable: "unsuitable",
     SourceTooLarge: "too_large",
     IteratorExpired: "iterator_expired",

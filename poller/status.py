@@ -103,6 +103,8 @@ def _entry(view: MappingView) -> Mapping[str, Any]:
         "state": view.state,
         "last_processing_result": meter.last_processing_result if meter else view.kept_result,
     }
+    if meter is None and view.kept_result.startswith("PROBLEM"):
+        entry["problems"] = [view.kept_result]
     if meter is not None:
         counts = meter.counts
         ages = _ages(view)

@@ -51,8 +51,8 @@ class SupervisorParts:
     fleet: Fleet
     workshop: Workshop
     surroundings: Surroundings
-    on_ready: Callable[[int], None]
-    """Called once, with their number, when all mappings that were wanted at the start poll."""
+    on_ready: Callable[[int, int], None]
+    """Called once, when all that was wanted at the start polls or cannot: with the number of each."""
     look_s: float
     """Between two looks at the runners; their results are kept at this pace."""
     refresh_s: float
@@ -73,6 +73,8 @@ class Supervisor:
         self._listed_at = float("-inf")
         self._revision = -1
         self._told_ready = False
+        self._gone: set[str] = set()
+        """The mappings that are wanted and have no function."""
         self._awake = False
         self._woken = parts.surroundings.drain.signal()
 
@@ -234,11 +236,24 @@ class Supervisor:
     async def _report(self) -> None:
         for slot in list(self._slots.values()):
             await self._keep_result(slot)
+        self._gone &= {each.uuid for each in self._stored}
         for each in self._stored:
             gone = each.wanted and self._parts.workshop.find(each) is None
+            self._tell_gone(each, gone=gone)
             if gone and each.last_processing_result != FUNCTION_GONE:
                 await self._parts.mappings.report(each.uuid, FUNCTION_GONE)
                 self.changed()
+
+    def _tell_gone(self, each: StoredMapping, *, gone: bool) -> None:
+        """Say once that a mapping that is wanted has no function, and that it has one again."""
+        log, label, name = structlog.get_logger(), each.mapping.label, each.mapping.function_name
+        if gone and each.uuid not in self._gone:
+            self._gone.add(each.uuid)
+            problem = f"{FUNCTION_GONE}: no file lists {name}, or its alias: list it, or delete the mapping"
+            log.error(Log.MAPPING_PROBLEM, mapping=label, uuid=each.uuid, problem=problem)
+        elif not gone and each.uuid in self._gone:
+            self._gone.remove(each.uuid)
+            log.info(Log.MAPPING_RECOVERED, mapping=label, uuid=each.uuid)
 
     async def _keep_result(self, slot: "_Slot") -> None:
         text = slot.last_processing_result
@@ -249,7 +264,7 @@ class Supervisor:
     def _tell_when_ready(self) -> None:
         if not self._told_ready and not self._stale and all(slot.polling for slot in self._slots.values()):
             self._told_ready = True
-            self._parts.on_ready(len(self._slots))
+            self._parts.on_ready(len(self._slots), len(self._gone))
 
     def _now(self) -> float:
         return self._parts.surroundings.clock.monotonic()

@@ -111,6 +111,7 @@ class Log(StrEnum):
     FILES_REFUSED = "files_refused"
     STATE_UNAVAILABLE = "state_unavailable"
     OPS_LISTENING = "ops_listening"
+    STATE_OPENED = "state_opened"
     DRAINING = "draining"
     DRAINED = "drained"
     DRAIN_CUT_SHORT = "drain_cut_short"

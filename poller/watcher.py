@@ -32,6 +32,7 @@ class FileWatcher:
         given: Given | None = None,
         *,
         home: Home | None = None,
+        included: Sequence[str] = (),
     ) -> None:
         """Watch files and directories that were read a moment ago.
 
@@ -40,12 +41,14 @@ class FileWatcher:
             take_up: Makes what the files say the state of things. What it raises leaves the old state.
             given: What the user says beside the files; it stays what it was at the start.
             home: Where the functions are that the files define.
+            included: Other files that these took in.
         """
         self._paths = [Path(path) for path in paths]
         self._take_up = take_up
         self._given = given
         self._home = home
-        self._taken_up = fingerprint(self._paths)
+        self._included = [Path(path) for path in included]
+        self._taken_up = fingerprint([*self._paths, *self._included])
         self._told: tuple[str, ...] = ()
 
     async def run(self, drain: Drain) -> None:
@@ -56,7 +59,7 @@ class FileWatcher:
 
     async def look(self) -> None:
         """Look once."""
-        seen = await anyio.to_thread.run_sync(fingerprint, self._paths)
+        seen = await anyio.to_thread.run_sync(fingerprint, [*self._paths, *self._included])
         if seen == self._taken_up:
             return
         log = structlog.get_logger()
@@ -72,7 +75,9 @@ class FileWatcher:
         except Exception as error:  # noqa: BLE001  # no file that changes ends what polls
             self._refused((f"the files cannot be taken up: {type(error).__name__}: {error}",))
         else:
+            # Where other files are taken in from now on, the next look reads all once more.
             self._taken_up, self._told = seen, ()
+            self._included = [Path(path) for path in found.included]
             log.info(Log.FILES_TAKEN_UP, mappings=len(found.mappings), functions=len(found.functions))
 
     def _read(self) -> MappingSet:

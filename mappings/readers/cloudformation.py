@@ -20,6 +20,7 @@ _PROCESSED = (
     "--template-stage Processed --stack-name STACK"
 )
 _PROPERTIES = {"KmsKeyArn": "KMSKeyArn"}  # all others are spelled as in the API
+_SPELLED = {member: name for name, member in _PROPERTIES.items()}
 # What a resource may say besides its properties. None of it changes what the mapping is; Condition decides
 # whether there is one.
 _ATTRIBUTES = {
@@ -36,6 +37,8 @@ _ATTRIBUTES = {
 def is_template(document: object) -> bool:
     """Return whether a document is a template: every resource of one has a type such as AWS::SQS::Queue."""
     resources = document.get("Resources") if isinstance(document, Mapping) else None
+    if isinstance(document, Mapping) and "AWSTemplateFormatVersion" in document:
+        return True
     return isinstance(resources, Mapping) and any(
         str(name).startswith("Fn::") or (isinstance(resource, Mapping) and "::" in str(resource.get("Type")))
         for name, resource in resources.items()
@@ -44,7 +47,7 @@ def is_template(document: object) -> bool:
 
 def macro_problems(document: Mapping[str, object]) -> list[FoundMapping]:
     """Return a refusal of each macro that is not AWS's: it may change or add any mapping on deployment."""
-    transform = document.get("Transform", [])
+    transform = document.get("Transform") or []
     macros = transform if isinstance(transform, list) else [transform]
     found = [
         FoundMapping(
@@ -85,7 +88,7 @@ def _mappings_of(template: Template, place: str, resource: Mapping[str, object])
         yield unseen
         return
     problems = [f"the attribute {key} is not supported" for key in resource if key not in _ATTRIBUTES]
-    yield request_of(template, place, resource.get("Properties", {}), problems)
+    yield request_of(template, place, resource.get("Properties") or {}, problems)
 
 
 def _unseen(place: str, resource: Mapping[str, object]) -> FoundMapping | None:
@@ -104,6 +107,10 @@ def _unseen(place: str, resource: Mapping[str, object]) -> FoundMapping | None:
         case _:
             location = ""
     if not location or "://" in location:
+        # CDK and SAM say where the template was when they prepared the resource.
+        metadata = resource.get("Metadata")
+        location = str(metadata.get("aws:asset:path", "")) if isinstance(metadata, Mapping) else ""
+    if not location:
         text = f"{kind} may define mappings in another template; give that as a file, and --skip this one"
         return FoundMapping(place=place, problems=(text,))
     text = f"{_NESTED[kind]}: {location} may define mappings and is not read; give it as a file as well"
@@ -137,6 +144,7 @@ def request_of(
     problems = list(problems)
     if not isinstance(properties, Mapping):
         return FoundMapping(place=place, problems=(*problems, "Properties must be an object"))
+    spelled = {**_SPELLED, **(spelled or {})}
     request: dict[str, object] = {}
     unnamed: str | None = None
     questions: list[Question] = []
@@ -151,7 +159,7 @@ def request_of(
             else:
                 value = template.value_of(expression)
         except Unresolved as unresolved:
-            questions += unresolved.within(f".{(spelled or {}).get(name, name)}").questions
+            questions += unresolved.within(f".{spelled.get(member, name)}").questions
             refusals += [refusal] if refusal is not None and template.is_something(expression) else []
             continue
         if value is not ABSENT:
@@ -166,6 +174,7 @@ def request_of(
         request=converted,
         problems=(*problems, *asked),
         unnamed=None if asked is refusals else unnamed,
+        spelled=spelled,
     )
 
 

@@ -46,7 +46,7 @@ def mappings_in(
         properties = template.properties_of(logical_id)
         for call in [name for name in properties if name.startswith("Fn::")]:
             yield FoundMapping(place=f"{place}.Properties", problems=(not_seen(call),))
-        events = properties.get("Events", {})
+        events = properties.get("Events") or {}
         if not isinstance(events, Mapping):
             problem = "Events must be an object whose names are written out"
             yield FoundMapping(place=place, problems=(problem,))
@@ -114,7 +114,7 @@ def _refusal(name: str, kind: str) -> str:
 
 def _mapping(template: Template, place: str, kind: str, event: Mapping[str, object]) -> FoundMapping:
     source = _SOURCES[kind]
-    properties = event.get("Properties", {})
+    properties = event.get("Properties") or {}
     if not isinstance(properties, Mapping):
         return FoundMapping(place=place, problems=("Properties must be an object",))
     problems = [f"{name} is not a property of a SAM event" for name in _OWN if name in properties]
@@ -151,7 +151,8 @@ def _queue_of_topic(
     match subscription:
         case {**queue} if "QueueArn" in queue and queue.keys() <= {*_SUBSCRIPTION, "QueueUrl"}:
             renamed = {member: queue[name] for name, member in _SUBSCRIPTION.items() if name in queue}
-            return request_of(template, place, renamed, (), {"EventSourceArn": "SqsSubscription.QueueArn"})
+            spelled = {member: f"SqsSubscription.{name}" for name, member in _SUBSCRIPTION.items()}
+            return request_of(template, place, renamed, (), spelled)
         case _:
             text = "SqsSubscription: true, or an object with QueueArn and QueueUrl is expected, not"
             return FoundMapping(place=place, problems=(f"{text} {shown(subscription)}",))

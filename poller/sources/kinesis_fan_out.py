@@ -10,12 +10,25 @@ from poller.aws import Aws, server_time, source_errors
 from poller.calls import wire_form
 from poller.core.payload import encode_json
 from poller.core.records import Page, Position, PositionKind, Shard, Topology
+from poller.errors import SourceDenied, SourceUnauthenticated
 from poller.sources.kinesis import KinesisEvents, KinesisSource
 from poller.sources.turns import in_turns
 from poller.sources.wire import decode_kinesis_records, read
 
 # An event comes at least every five seconds, with or without records.
 READ_TIMEOUT_S = 30.0
+
+
+async def check_consumer(consumer: EventSource, aws: Aws) -> None:
+    """Raise SourceGone where there is no such consumer. Who may not ask is believed: reading tells."""
+    client = await aws.client("kinesis", consumer.region)
+    try:
+        with source_errors(consumer.name):
+            await client.describe_stream_consumer(ConsumerARN=consumer.arn)
+    except SourceUnauthenticated:
+        raise
+    except SourceDenied:
+        return
 
 
 class KinesisFanOutSource:

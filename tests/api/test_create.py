@@ -411,3 +411,26 @@ async def test_functions_only_takes_the_very_arn_that_is_listed() -> None:
     ]
 
     assert [reply.status for reply in replies] == [202, 202, 400]
+
+
+async def test_an_on_failure_without_destination_is_refused() -> None:
+    """In AWS's words, and not taken for one that clears."""
+    stage = Stage()
+    destination = {"OnFailure": {"Destination": "arn:aws:sqs:us-east-1:123456789012:failed"}}
+    uuid = await stage.created(KINESIS, DestinationConfig=destination)
+
+    made = await stage.create(DYNAMODB, DestinationConfig={"OnFailure": {}})
+    changed = await stage.update(uuid, DestinationConfig={"OnFailure": {}})
+    kept = await stage.call("GET", f"{MAPPINGS}/{uuid}")
+
+    text = "The Destination field is required for an OnFailure configuration."
+    assert [(reply.status, reply.message) for reply in (made, changed)] == [(400, text)] * 2
+    assert kept.body["DestinationConfig"] == destination
+
+
+async def test_a_mapping_without_destination_can_be_updated() -> None:
+    """Its answers show an empty OnFailure."""
+    stage = Stage()
+    uuid = await stage.created(KINESIS)
+
+    assert (await stage.update(uuid, BatchSize=5)).body["DestinationConfig"] == {"OnFailure": {}}

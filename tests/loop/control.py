@@ -71,7 +71,7 @@ class Control:
                 fleet=Alone("worker"),
                 workshop=self,
                 surroundings=self.surroundings,
-                on_ready=self.ready.append,
+                on_ready=lambda mappings, _: self.ready.append(mappings),
                 look_s=1.0,
                 refresh_s=60.0,
                 settle_patience_s=60.0,

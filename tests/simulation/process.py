@@ -221,7 +221,7 @@ class Process:
         if not self._gate.dead:
             self._parts.history.add(Served(self._now(), place, self.name, operation))
 
-    def _tell_ready(self, _: int) -> None:
+    def _tell_ready(self, _: int, __: int) -> None:
         if not self._gate.dead:
             self._parts.history.add(Ready(self._now(), self.name))
 
