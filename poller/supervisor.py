@@ -14,6 +14,7 @@ from mappings.functions import Function
 from mappings.states import settled_state
 from mappings.store import NO_RECORDS_PROCESSED, MappingStore, StoredMapping
 from poller.core.backoff import Backoff
+from poller.core.leasing import at_rest
 from poller.core.reconcile import Running, Settle, Start, Step, Stop, reconcile
 from poller.errors import PollerError, StateUnavailable
 from poller.fleet import Fleet
@@ -73,6 +74,8 @@ class Supervisor:
         self._listed_at = float("-inf")
         self._revision = -1
         self._told_ready = False
+        self.heir: Callable[[StoredMapping], str | None] = lambda _: None
+        """Tells the UUID of the mapping that goes on at the checkpoints of one that is removed."""
         self._gone: set[str] = set()
         """The mappings that are wanted and have no function."""
         self._awake = False
@@ -197,8 +200,17 @@ class Supervisor:
     async def _remove(self, stored: StoredMapping) -> None:
         # A mapping that leaves its file keeps its place: it may come back there.
         if stored.file is None:
+            heir = self.heir(stored)
+            if heir is not None:
+                await self._hand_on(stored.uuid, heir)
             await self._parts.leases.clear(stored.uuid)
         await self._parts.mappings.remove(stored)
+
+    async def _hand_on(self, uuid: str, heir: str) -> None:
+        """Let another mapping begin where this one ends. Nobody holds a lease of either any more."""
+        leases = await self._parts.leases.list(uuid)
+        await self._parts.leases.clear(heir)
+        await self._parts.leases.create([at_rest(lease, heir) for lease in leases])
 
     async def _run(self, slot: "_Slot") -> None:
         try:

@@ -33,6 +33,7 @@ class FileWatcher:
         *,
         home: Home | None = None,
         included: Sequence[str] = (),
+        again: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Watch files and directories that were read a moment ago.
 
@@ -42,11 +43,13 @@ class FileWatcher:
             given: What the user says beside the files; it stays what it was at the start.
             home: Where the functions are that the files define.
             included: Other files that these took in.
+            again: Called at each look at files that stayed the same.
         """
         self._paths = [Path(path) for path in paths]
         self._take_up = take_up
         self._given = given
         self._home = home
+        self._again = again or _nothing
         self._included = [Path(path) for path in included]
         self._taken_up = fingerprint([*self._paths, *self._included])
         self._told: tuple[str, ...] = ()
@@ -61,6 +64,7 @@ class FileWatcher:
         """Look once."""
         seen = await anyio.to_thread.run_sync(fingerprint, [*self._paths, *self._included])
         if seen == self._taken_up:
+            await self._look_again()
             return
         log = structlog.get_logger()
         try:
@@ -79,6 +83,12 @@ class FileWatcher:
             self._taken_up, self._told = seen, ()
             self._included = [Path(path) for path in found.included]
             log.info(Log.FILES_TAKEN_UP, mappings=len(found.mappings), functions=len(found.functions))
+
+    async def _look_again(self) -> None:
+        try:
+            await self._again()
+        except StoreUnavailable:
+            return  # the next look is soon
 
     def _read(self) -> MappingSet:
         return read_mapping_files(self._paths, now=time.time(), given=self._given, home=self._home)
@@ -111,3 +121,7 @@ def _stamp(file: Path) -> tuple[int, int, int]:
     except OSError:
         return (0, 0, 0)
     return (found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+async def _nothing() -> None:
+    """There is nothing to do."""

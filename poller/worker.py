@@ -168,18 +168,20 @@ class Worker:
                 metrics=self._settings.ops is not None,
                 allow_removal=self._settings.allow_removal,
             )
+            supervisor.heir = definitions.heir
             await self._tell_state(state)
             await _take_up(definitions, self._mapping_set)
             invoking = self._invoking = self._make_invoking(state, fleet, hosted, aws, timeouts)
             handlers = self._handlers(store, self._admission(aws, latest, timeouts), supervisor)
             await stack.enter_async_context(serving(self._settings, {**handlers, **invoking.handlers}))
-            self.ops.loaded(lambda: views_of(supervisor.stored, supervisor.runners))
+            self.ops.loaded(lambda: views_of(supervisor.stored, supervisor.runners, definitions.problems_of))
             watcher = FileWatcher(
                 self._paths,
                 definitions.take_up,
                 self._given,
                 home=self._directory.home,
                 included=self._mapping_set.included,
+                again=definitions.look_again,
             )
             return await self._supervise(supervisor, watcher, invoking)
 

@@ -2,6 +2,7 @@
 
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,3 +86,44 @@ def test_a_mapping_without_its_function_is_a_problem_at_the_start(moto_server: M
     told = run.logged("mapping_problem")
     assert len(told) == 2
     assert "Function does not exist: no file lists audit" in told[0]["problem"]
+
+
+def test_a_file_that_names_a_mapping_of_the_api_starts_and_goes_on_where_that_ends(
+    moto_server: Moto, tmp_path: Path
+) -> None:
+    """The API's mapping runs; once it is deleted the entry begins at its checkpoint."""
+    name, stream = moto_server.stream(1)
+    kinesis = moto_server.client("kinesis")
+    run = Run(tmp_path, moto_server.environment)
+    run.api = "127.0.0.1:0"
+    functions = {"audit": {"handler": "app:keep"}}
+    request = {"EventSourceArn": stream, "FunctionName": "audit", "StartingPosition": "TRIM_HORIZON"}
+    run.write_file(functions, [])
+    try:
+        process = run.start()
+        client = lambda_client(endpoint(run))
+        uuid = client.create_event_source_mapping(**request)["UUID"]
+        kinesis.put_record(StreamName=name, Data=b"first", PartitionKey="k")
+        until(lambda: len(run.records()) == 1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+
+        run.write_file(functions, [request])
+        again = run.start(ready=False)
+        assert run.wait_ready(again) == "ready mappings=1\n"
+        client = lambda_client(endpoint(run))
+        (listed,) = client.list_event_source_mappings()["EventSourceMappings"]
+        (problem,) = run.logged("mapping_problem")
+        client.delete_event_source_mapping(UUID=uuid)
+        until(lambda: [each["UUID"] for each in _listed(client)] not in ([uuid], []))
+        kinesis.put_record(StreamName=name, Data=b"second", PartitionKey="k")
+        until(lambda: len(run.records()) == 2)
+    finally:
+        run.close()
+
+    assert listed["UUID"] == uuid
+    assert "made through the API with UUID" in problem["problem"]
+
+
+def _listed(client: Any) -> list[dict[str, Any]]:
+    return list(client.list_event_source_mappings()["EventSourceMappings"])
