@@ -60,7 +60,7 @@ def test_a_message_received_again_keeps_its_place_and_takes_the_later_handle() -
 
 
 def test_an_earlier_receive_that_is_read_later_does_not_replace_the_handle() -> None:
-    """Faults 8: a suspended process reads its answers in any order; the receive count tells theirs."""
+    """Faults 8: a process that was suspended reads its answers in any order."""
     receipts = _receipts()
     later = structs.replace(_message("a", "2"), receives=2)
     records = _held(receipts, later, at=20, until=50)

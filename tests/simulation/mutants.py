@@ -388,6 +388,7 @@ _LINEAGE = poller.core.lineage
 # What only shows where many receipts are in trouble.
 IN_QUEUES = frozenset(
     {
+        "message groups run beside each other",
         "what was not started is shown while polls are open",
         "late starts are not renewed",
         "what waits is not renewed",

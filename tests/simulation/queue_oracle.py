@@ -261,7 +261,7 @@ class QueueOracle:
         closed_at = self._closed_at.get(event.process)
         if closed_at is None:
             return
-        if not self._holds_some(event.process, event.at):
+        if not self._holds_some(event.process, event.at) or self._paused_until >= closed_at:
             self._took(event.process)  # it cannot know
         elif event.at > closed_at + 20.0 + FRESH_S:  # no poll that was open
             text = f"{event.record}; {event.process} is refused everything since {closed_at:.3f}"
@@ -409,8 +409,11 @@ class QueueOracle:
         if other.process == event.process:
             return True
         names = set(event.records) & set(other.records)
+        plan = self._plan
         return not (
-            any(self._messages[name].doubled for name in names)
+            # One that starts as it was received, late by what is allowed, may outlast so short a visibility.
+            plan.visibility_timeout_s < plan.timeout_s + FRESH_S + TOLERANCE_S
+            or any(self._messages[name].doubled for name in names)
             or self._lives.unclean(other.process)
             or self._paused_until >= other.at
             or self._met(_SOURCE | _DENIED, other.at - DENIED_S - LONGEST_TRY_S)
@@ -457,6 +460,7 @@ class QueueOracle:
         return (
             message.doubled
             or not message.handled_in_time
+            or self._paused_until >= handled_at
             or self._lives.unclean(message.handled_by)
             or self._met(_EXCUSES, max(handled_at, last_tries))
             or self._restarted_at >= handled_at

@@ -1,4 +1,4 @@
-"""Seeded worlds about receipts: no receive is wasted, nothing runs twice, deletes hold nothing up."""
+"""Seeded worlds that are about receipts: no receive is wasted, nothing runs twice, no delete is in a way."""
 
 import pytest
 
