@@ -1,7 +1,7 @@
 """Faults in our own code, each of which the simulation must find: the test of the tests."""
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
@@ -295,10 +295,6 @@ def _check_nothing(self: Receipts, records: Sequence[Record], now: float) -> Che
     return Check(start=records)
 
 
-def _no_groups(records: Collection[Record]) -> frozenset[str]:
-    return frozenset()
-
-
 async def _keep_leftovers(self: QueuePoller, patience_s: float) -> None:
     self._leftovers.clear()
 
@@ -388,8 +384,7 @@ _LINEAGE = poller.core.lineage
 # What only shows where many receipts are in trouble.
 IN_QUEUES = frozenset(
     {
-        "message groups run beside each other",
-        "what was not started is shown while polls are open",
+            "what was not started is shown while polls are open",
         "late starts are not renewed",
         "what waits is not renewed",
         "messages are received while all is refused",
@@ -447,7 +442,6 @@ MUTANTS: dict[str, Mutant] = {
     "record age is ignored": _mutant(StreamRetry, "admit", _admit_all),
     "one old record discards its batch": _mutant(StreamRetry, "admit", _whole_batch_too_old),
     "messages are delivered late": _mutant(Receipts, "check", _check_nothing),
-    "message groups run beside each other": _mutant(poller.queue_poller, "groups_of", _no_groups),
     "a drain keeps what it did not start": _mutant(QueuePoller, "_give_back", _keep_leftovers),
     "a drain does not wait": _mutant(Supervisor, "_limit_drain", _cut_at_once),
     "what was not started is shown while polls are open": _mutant(SharedQueue, "until_quiet", _never_quiet),
