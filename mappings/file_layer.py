@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from mappings.errors import AlreadyMapped, InvalidFile
+from mappings.errors import AlreadyMapped, InvalidFile, VersionChanged
 from mappings.files import MappingSet
 from mappings.model import EventSourceMapping
 from mappings.states import State
@@ -61,7 +61,8 @@ async def refuse_taken(store: MappingStore, changes: FileChanges) -> None:
 async def write_changes(store: MappingStore, changes: FileChanges) -> None:
     """Write what was compared, and not refused.
 
-    Raises InvalidFile where a client was faster, and made one of these mappings meanwhile.
+    Raises InvalidFile where a client was faster, and made one of these mappings meanwhile; VersionChanged
+    where one that was removed still holds source and function, until it has ended.
     """
     for stored in changes.added:
         try:
@@ -69,7 +70,10 @@ async def write_changes(store: MappingStore, changes: FileChanges) -> None:
         except AlreadyMapped as error:
             raise InvalidFile([_taken(stored, error.uuid)]) from error
     for stored in changes.changed:
-        await store.replace(stored)
+        try:
+            await store.replace(stored)
+        except AlreadyMapped as error:
+            raise VersionChanged(stored.uuid) from error
 
 
 def _fresh(mapping: EventSourceMapping, wanted: MappingSet, now: float) -> StoredMapping:
