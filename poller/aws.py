@@ -56,7 +56,7 @@ _GONE = {
     "QueueDoesNotExist",
     "ResourceNotFoundException",
 }
-_DENIED = {
+DENIED_CODES = {
     "AccessDenied",
     "AccessDeniedException",
     "AuthorizationError",
@@ -95,7 +95,7 @@ _THROTTLED = {
 }
 _BY_CODE: dict[str, type[SourceError]] = {
     **dict.fromkeys(_GONE, SourceGone),
-    **dict.fromkeys(_DENIED, SourceDenied),
+    **dict.fromkeys(DENIED_CODES, SourceDenied),
     **dict.fromkeys(_UNAUTHENTICATED, SourceUnauthenticated),
     **dict.fromkeys(_THROTTLED, SourceThrottled),
     "ExpiredIteratorException": IteratorExpired,

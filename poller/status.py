@@ -115,12 +115,15 @@ def _entry(view: MappingView) -> Mapping[str, Any]:
     if meter is not None:
         counts = meter.counts
         ages = _ages(view)
+        waiting, waiting_age_s = meter.waiting()
         entry |= {
             "problems": [*view.file_problems, *meter.problems][:PROBLEMS_SHOWN],
             "iterator_age_s": round(max(ages), 3) if ages else None,
             "pollers": counts.pollers,
             "invocations_in_flight": counts.invocations,
             "records_in_flight": counts.in_flight,
+            "messages_waiting": waiting,
+            "waiting_age_s": round(waiting_age_s, 3),
             "polled": counts.polled,
             "filtered_out": counts.filtered_out,
             "invoked": counts.invoked,

@@ -52,8 +52,6 @@ class SupervisorParts:
     fleet: Fleet
     workshop: Workshop
     surroundings: Surroundings
-    drain_timeout_s: Callable[[], float]
-    """How long a drain may take, asked when it begins."""
     on_ready: Callable[[int, int], None]
     """Called once, when all that was wanted at the start polls or cannot: with the number of each."""
     look_s: float
@@ -115,8 +113,10 @@ class Supervisor:
         return not work.cancelled_caught
 
     async def _limit_drain(self, work: anyio.CancelScope) -> None:
-        await self._parts.surroundings.drain.wait()
-        await anyio.sleep(self._parts.drain_timeout_s())
+        drain = self._parts.surroundings.drain
+        await drain.wait()
+        # Below zero where this process was suspended meanwhile.
+        await anyio.sleep(max(drain.deadline - self._now(), 0.0))
         work.cancel()
 
     def _wake(self) -> None:

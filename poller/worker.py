@@ -33,6 +33,7 @@ from poller.aws import Aws
 from poller.budget import ByteBudget
 from poller.control_plane import serving
 from poller.core.tenure import Tenure
+from poller.core.visibility import long_poll_s
 from poller.definitions import Definitions
 from poller.errors import StartError, StateRefused
 from poller.events.queue import QueueLimits
@@ -82,7 +83,8 @@ class Worker:
             paths: The files, to be watched for changes.
             given: What the user says beside the files: values for what they refer to.
         """
-        self.drain = Drain()
+        clock = SystemClock()
+        self.drain = Drain(lambda: clock.monotonic() + self._drain_timeout_s())
         self._mapping_set = mapping_set or MappingSet(functions={}, mappings=())
         self._settings = settings
         self._on_ready = on_ready
@@ -92,7 +94,7 @@ class Worker:
             functions_only=settings.functions_only, home=Home(region=settings.region or DEFAULT_REGION)
         )
         self._surroundings = Surroundings(
-            clock=SystemClock(),
+            clock=clock,
             chance=random.random,
             drain=self.drain,
             budget=ByteBudget(settings.byte_budget, self.drain),
@@ -149,7 +151,6 @@ class Worker:
                     fleet=fleet,
                     workshop=workshop,
                     surroundings=self._surroundings,
-                    drain_timeout_s=self._drain_timeout_s,
                     on_ready=self._now_ready,
                     look_s=self._tempo.look_s,
                     refresh_s=self._tempo.discovery_s,
@@ -291,7 +292,7 @@ class Worker:
 
     async def _limit_drain(self, work: anyio.CancelScope) -> None:
         await self.drain.wait()
-        await anyio.sleep(self._drain_timeout_s())
+        await anyio.sleep(max(self.drain.deadline - self._surroundings.clock.monotonic(), 0.0))
         work.cancel()
 
     def _drain_timeout_s(self) -> float:
@@ -311,6 +312,8 @@ class Worker:
 
 def _tempo(settings: Settings) -> Tempo:
     tempo = FAST if settings.profile is Profile.TEST else Tempo()
+    poll_s = long_poll_s(tempo.long_poll_s, grace_s=settings.drain_timeout_s)
+    tempo = replace(tempo, long_poll_s=poll_s)
     if settings.async_retry_base_s is None:
         return tempo
     return replace(tempo, event_retry_base_s=settings.async_retry_base_s)
