@@ -15,7 +15,7 @@ def changes(before: Model, after: Model) -> Iterator[str]:
         old, new = before["operations"][name], after["operations"][name]
         for fact in ("http", "input", "output", "errors"):
             if _plain(old.get(fact)) != _plain(new.get(fact)):
-                yield f"operation {name}: {fact} {_plain(old.get(fact))} -> {_plain(new.get(fact))}"
+                yield f"operation {name}: {fact} {_shown(old.get(fact), new.get(fact))}"
     yield from _names("shape", before["shapes"], after["shapes"])
     for name in sorted(before["shapes"].keys() & after["shapes"].keys()):
         yield from _shape(name, before["shapes"][name], after["shapes"][name])
@@ -34,7 +34,20 @@ def _shape(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterato
             yield f"member {name} {member}: {was} -> {is_now}"
     for fact in (*_FACTS, *_REFERENCES):
         if _plain(old.get(fact)) != _plain(new.get(fact)):
-            yield f"shape {name}: {fact} {_plain(old.get(fact))} -> {_plain(new.get(fact))}"
+            yield f"shape {name}: {fact} {_shown(old.get(fact), new.get(fact))}"
+
+
+def _shown(old: Any, new: Any) -> str:
+    """Of lists what came and what went, of anything else both."""
+    if not isinstance(old or [], list) or not isinstance(new or [], list):
+        return f"{_plain(old)} -> {_plain(new)}"
+    was, is_now = ([_name(each) for each in _plain(value or [])] for value in (old, new))
+    came = [f"+{each}" for each in is_now if each not in was]
+    return " ".join([*came, *(f"-{each}" for each in was if each not in is_now)]) or "in another order"
+
+
+def _name(value: Any) -> str:
+    return str(value["shape"] if isinstance(value, Mapping) and "shape" in value else value)
 
 
 def _plain(value: Any) -> Any:

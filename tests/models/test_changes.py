@@ -32,9 +32,9 @@ def test_a_limit_an_enum_a_member_and_a_requirement_that_change_are_told() -> No
         "operation List: new",
         "shape Came: new",
         "shape Gone: gone",
-        "shape Position: enum ['LATEST'] -> ['LATEST', 'TRIM_HORIZON']",
+        "shape Position: enum +TRIM_HORIZON",
         "member Record Data: new",
-        "shape Record: required ['Key'] -> None",
+        "shape Record: required -Key",
         "shape Timeout: max 900 -> 5400",
     ]
 
