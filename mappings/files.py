@@ -22,6 +22,7 @@ from mappings.home import Home
 from mappings.model import EventSourceMapping
 from mappings.opening import SECTIONS, ForeignFile, NativeFile, open_file
 from mappings.readers.answers import Answers, Given
+from mappings.readers.folder import Folder
 from mappings.readers.found import Problem, Question
 from mappings.spelling import in_aws_spelling
 from mappings.validation import (
@@ -49,6 +50,8 @@ class MappingSet:
     """What a mapping file would say of each mapping, by the place where it stands; in AWS's spelling."""
     written_functions: Mapping[str, object] = field(default_factory=dict)
     """What a mapping file would say of each function."""
+    included: tuple[str, ...] = ()
+    """Other files that these took in."""
     notes: tuple[str, ...] = ()
     """What the authors should know, though everything was read; each with its place."""
     skipped: tuple[str, ...] = ()
@@ -76,6 +79,7 @@ def read_mapping_files(
         tags_of=reading.tags_of,
         requests=reading.requests,
         notes=tuple(reading.notes()),
+        included=tuple(reading.included),
         skipped=tuple(f"{file}: {place}" for place, files in reading.skipped.items() for file in files),
         written_functions=reading.written_functions,
     )
@@ -109,6 +113,7 @@ class _Reading:
         self.skipped: dict[str, list[str]] = {}  # place -> files
         self._problems: list[_Reported] = []
         self._notes: list[_Reported] = []
+        self.included: list[str] = []
         self._unnamed: dict[str, str] = {}  # logical ID that stands for a function -> file
         self._unread = False
         self._seen: set[str] = set()
@@ -187,7 +192,8 @@ class _Reading:
     def _read_foreign(self, file: "_OpenFile", content: ForeignFile) -> None:
         answers = self._answers.of_file(file.path, file.argument)
         self._note(file.path, file.path, content.notes)
-        for found in content.format.mappings_in(content.documents, answers):
+        folder = Folder(Path(file.path).parent)
+        for found in content.format.mappings_in(content.documents, answers, folder):
             place = f"{file.path}: {found.place}"
             if found.elsewhere is not None and self._is_read(file.path, found.elsewhere):
                 continue
@@ -202,6 +208,8 @@ class _Reading:
             else:
                 self._note(place, file.path, found.notes)
                 self._read_mapping(file.path, place, _without_empty_destination(found.request), found.spelled)
+
+        self.included.extend(folder.files)
 
     def _note(self, place: str, file: str, notes: Iterable[Problem]) -> None:
         self._notes.extend(_Reported(place=place, problem=note, file=file) for note in notes)

@@ -17,11 +17,13 @@ from botocore.exceptions import (
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
+    ProfileNotFound,
     SSOTokenLoadError,
     TokenRetrievalError,
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
+from poller.aws_environment import endpoint_problems
 from poller.calls import Call, ClientCall, HotCall, time_of
 from poller.errors import (
     IteratorExpired,
@@ -34,6 +36,7 @@ from poller.errors import (
     SourceTooLarge,
     SourceUnauthenticated,
     SourceUnavailable,
+    StartError,
 )
 from poller.hot_path.connections import AnswerTooLarge
 from poller.hot_path.route import HotPath, Route
@@ -53,7 +56,7 @@ _GONE = {
     "QueueDoesNotExist",
     "ResourceNotFoundException",
 }
-_DENIED = {
+DENIED_CODES = {
     "AccessDenied",
     "AccessDeniedException",
     "AuthorizationError",
@@ -92,7 +95,7 @@ _THROTTLED = {
 }
 _BY_CODE: dict[str, type[SourceError]] = {
     **dict.fromkeys(_GONE, SourceGone),
-    **dict.fromkeys(_DENIED, SourceDenied),
+    **dict.fromkeys(DENIED_CODES, SourceDenied),
     **dict.fromkeys(_UNAUTHENTICATED, SourceUnauthenticated),
     **dict.fromkeys(_THROTTLED, SourceThrottled),
     "ExpiredIteratorException": IteratorExpired,
@@ -155,6 +158,27 @@ class Aws:
                 context = self._session.create_client(service, region_name=region, config=config)
                 self._clients[key] = await self._open.enter_async_context(context)
             return self._clients[key]
+
+    async def check(self, environment: Mapping[str, str], region: str) -> None:
+        """Raise StartError where the environment or the SDK's own files allow no client at all.
+
+        What fails here would fail each time, and waiting does not mend it.
+        """
+        problems = [StartError(problem) for problem in endpoint_problems(environment)]
+        if problems:
+            raise ExceptionGroup("environment", problems)
+        try:
+            await self.client("sts", region)
+        except ProfileNotFound as error:
+            name = "AWS_DEFAULT_PROFILE" if environment.get("AWS_DEFAULT_PROFILE") else "AWS_PROFILE"
+            raise StartError(
+                f"{name}: {error}: add it to the SDK's configuration file, or unset {name}"
+            ) from error
+        except (BotoCoreError, OSError, ValueError) as error:
+            raise StartError(
+                f"the AWS SDK cannot be used as it is configured: {type(error).__name__}: {error}: mend the "
+                "AWS_ variables or the files that it reads (AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE)"
+            ) from error
 
     async def account(self, region: str) -> str | None:
         """The account of the credentials; None where nobody tells."""

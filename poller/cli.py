@@ -175,5 +175,5 @@ def invoke(*, kind: str | None, api_token_file: str | None, **asked: Any) -> Non
         refuse(str(error))
 
 
-def _say_ready(mappings: int) -> None:
-    click.echo(f"ready mappings={mappings}")
+def _say_ready(mappings: int, problems: int) -> None:
+    click.echo(f"ready mappings={mappings}" + (f" problems={problems}" if problems else ""))

@@ -1,19 +1,21 @@
 """Takes up what mapping files say, all or nothing: functions are hosted, mappings stand in their layer."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+import structlog
 
 from mappings.arns import FunctionName
 from mappings.directory import FunctionDirectory
 from mappings.errors import AlreadyMapped, InvalidFile, VersionChanged
-from mappings.file_layer import file_changes, refuse_taken, write_changes
+from mappings.file_layer import Waiting, file_changes, without_taken, write_changes
 from mappings.files import MappingSet
 from mappings.functions import HandlerFunction
 from mappings.home import Home
 from mappings.identities import Known, identified, known_of, remembered
 from mappings.model import EventSourceMapping
 from mappings.states import State
-from mappings.store import MappingStore
+from mappings.store import MappingStore, StoredMapping
 from mappings.telemetry import log_cautions
 from poller.admission import METRICS_OFF
 from poller.aws import Aws
@@ -21,6 +23,7 @@ from poller.errors import DestinationUnsuitable
 from poller.file_book import FileBook
 from poller.functions.hosted import HostedFunctions
 from poller.targets import default_arn
+from poller.telemetry import Log
 from poller.workshop import destination_of
 
 
@@ -44,12 +47,14 @@ class Definitions:
     metrics: bool
     """Whether metrics are exported, so that MetricsConfig can be obeyed."""
     allow_removal: bool
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+    """Entries of the files, by the UUID of the mapping of the API that is in their way."""
 
     async def take_up(self, found: MappingSet) -> None:
         """Make what the files say the state of things.
 
         Raises:
-            InvalidFile: They do not fit the process, or what was made through the API.
+            InvalidFile: They do not fit the process.
             StartError: A handler is not where they say.
             StoreUnavailable: The state cannot be read now.
         """
@@ -63,13 +68,13 @@ class Definitions:
         )
         found = identified(found, before)
         changes = file_changes(current, found, now=self.wall(), allow_removal=self.allow_removal)
-        await refuse_taken(self.store, changes)
+        changes, waiting = await without_taken(self.store, changes)
         await self.hosted.keep(_handlers(found, self.directory.home))
         # A name that is not listed is AWS Lambda's. So none that a mapping has, before or after, is missing
         # while it is written: somebody may look in between.
         self.directory.listed = {**self.directory.listed, **found.functions}
         await self._remember(found, before)
-        await write_changes(self.store, changes)
+        self._wait_for([*waiting, *await write_changes(self.store, changes)])
         for stored in (*changes.added, *changes.changed):
             if stored.wanted:
                 log_cautions(stored.mapping)
@@ -96,6 +101,37 @@ class Definitions:
             else:
                 after.append(known)
         await self.book.write(earlier.values(), after)
+
+    async def look_again(self) -> None:
+        """Add the entries whose mapping of the API is gone."""
+        for waiting in list(self.waiting.values()):
+            try:
+                await self.store.add(waiting.entry)
+            except AlreadyMapped:
+                continue
+            del self.waiting[waiting.taken_by]
+            structlog.get_logger().info(Log.MAPPING_RECOVERED, mapping=waiting.entry.mapping.label)
+            self.changed()
+
+    def heir(self, removed: StoredMapping) -> str | None:
+        """The UUID of the entry that goes on where a mapping of the API ends; None where there is none."""
+        waiting = self.waiting.get(removed.uuid)
+        return None if waiting is None else waiting.entry.uuid
+
+    def problems_of(self, uuid: str) -> Sequence[str]:
+        """What files say of a mapping of the API, and is not done."""
+        waiting = self.waiting.get(uuid)
+        return () if waiting is None else (waiting.problem,)
+
+    def _wait_for(self, found: Sequence[Waiting]) -> None:
+        before = {uuid: waiting.problem for uuid, waiting in self.waiting.items()}
+        self.waiting.clear()
+        self.waiting.update({waiting.taken_by: waiting for waiting in found})
+        for waiting in found:
+            if before.get(waiting.taken_by) != waiting.problem:
+                structlog.get_logger().error(
+                    Log.MAPPING_PROBLEM, mapping=waiting.entry.mapping.label, problem=waiting.problem
+                )
 
     async def _at_home(self, found: MappingSet) -> MappingSet:
         """Call every function what it is called in this process."""

@@ -1,5 +1,6 @@
 """Positions on the move: out of a state, into another, and from an application that was read with KCL."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -69,6 +70,7 @@ async def import_kcl(
     """
     region = mapping.event_source.region
     async with Aws() as aws:
+        await aws.check(os.environ, region)
         client = await aws.client("dynamodb", region)
         try:
             rows = await _scan(client, table)

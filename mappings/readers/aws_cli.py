@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from mappings.errors import shown
-from mappings.readers.answers import FileAnswers
 from mappings.readers.found import FoundMapping
 from mappings.wire import to_request
 
@@ -28,7 +27,7 @@ def _is_mapping(document: Mapping[str, object]) -> bool:
     return "EventSourceArn" in document and not document.keys().isdisjoint({"FunctionArn", "FunctionName"})
 
 
-def mappings_in(documents: Sequence[object], _answers: FileAnswers) -> Iterator[FoundMapping]:
+def mappings_in(documents: Sequence[object]) -> Iterator[FoundMapping]:
     """Yield the mappings; one that AWS is deleting is left out."""
     for place, written in _placed(documents[0]):
         if not isinstance(written, Mapping):

@@ -1,7 +1,6 @@
 """Mappings that a serverless.yml defines as events of its functions, or as resources."""
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 
 from mappings.errors import shown
@@ -9,12 +8,11 @@ from mappings.readers import cloudformation
 from mappings.readers.answers import FileAnswers
 from mappings.readers.cloudformation import request_of
 from mappings.readers.conversion import structured
+from mappings.readers.folder import Folder
 from mappings.readers.found import FoundMapping, Problem, Unresolved
 from mappings.readers.template import Template
-from mappings.readers.variables import Variables
+from mappings.readers.variables import COMPILED, Variables
 
-# A source of a variable: what stands between the braces, or a comma and the next.
-_SOURCE = re.compile(r"(?<=[{,\s])[A-Za-z]+(?:\([^()]*\))?:[^,{}\s\"']+")
 # Lambda polls for these as well, and we do not.
 _OTHER_MAPPINGS = {"activemq", "kafka", "msk", "rabbitmq", "documentdb"}
 # Lambda is called by these; nothing polls for them.
@@ -38,10 +36,6 @@ _PUSHED = {
 }
 # Constructs of the plugin serverless-lift that are queues with a function to read them.
 _CONSTRUCTS = {"queue"}
-_COMPILED = (
-    "import what the framework makes of the service: serverless package, then "
-    ".serverless/cloudformation-template-update-stack.json"
-)
 _COMMON = {
     "arn": "EventSourceArn",
     "batchSize": "BatchSize",
@@ -91,9 +85,9 @@ def is_service(document: object) -> bool:
     return isinstance(document, Mapping) and {"service", "provider"} <= document.keys()
 
 
-def mappings_in(document: Mapping[str, object], answers: FileAnswers) -> list[FoundMapping]:
+def mappings_in(document: Mapping[str, object], answers: FileAnswers, folder: Folder) -> list[FoundMapping]:
     """Return the mappings of the functions' events, then those among the resources."""
-    service = _Service(document, answers)
+    service = _Service(document, answers, folder)
     events = list(service.events())
     resources = cloudformation.mappings_in(service.template, "resources.Resources")
     return [*service.problems, *events, *resources]
@@ -102,11 +96,11 @@ def mappings_in(document: Mapping[str, object], answers: FileAnswers) -> list[Fo
 class _Service:
     """One serverless.yml: its variables, its functions, and the template that its resources make."""
 
-    def __init__(self, document: Mapping[str, object], answers: FileAnswers) -> None:
+    def __init__(self, document: Mapping[str, object], answers: FileAnswers, folder: Folder) -> None:
         self.problems: list[FoundMapping] = []
         self._answers = answers
-        self._variables = Variables(document, answers)
-        answers.mention(_mentions(document).__contains__)
+        self._variables = Variables(document, answers, folder)
+        self._variables.mention(json.dumps(document, default=str))
         service = "self:service.name" if isinstance(document.get("service"), Mapping) else "self:service"
         prefix = f"${{{service}}}-${{sls:stage}}"
         self._functions = {
@@ -116,7 +110,7 @@ class _Service:
         for name, construct in self._merged("constructs", document.get("constructs")).items():
             if isinstance(construct, Mapping) and construct.get("type") in _CONSTRUCTS:
                 kind = construct["type"]
-                problem = f"a {kind} of serverless-lift defines a mapping and is not supported; {_COMPILED}"
+                problem = f"a {kind} of serverless-lift defines a mapping and is not supported; {COMPILED}"
                 self.problems.append(FoundMapping(place=f"constructs.{name}", problems=(problem,)))
         self._names = {
             key: function.get("name") or f"{prefix}-{key}" for key, function in self._functions.items()
@@ -128,7 +122,7 @@ class _Service:
                 "AWS::Region": self._variables.region,
                 "AWS::StackName": lambda: self._variables.text(prefix),
             },
-            text_of=self._variables.text,
+            text_of=self._variables.resolve,
         )
 
     def events(self) -> Iterator[FoundMapping]:
@@ -246,14 +240,6 @@ class _Service:
     def _property(self, name: str, member: str, value: object) -> dict[str, object]:
         special = _SPECIAL.get(name)
         return {member: value} if special is None else special(value, self._variables)
-
-
-def _mentions(document: object) -> frozenset[str]:
-    """Return what the variables of a service ask for, with the options that the framework always has."""
-    names = {"stage", "region"}
-    for source in _SOURCE.findall(json.dumps(document, default=str)):
-        names |= {source, source.partition(":")[2]}
-    return frozenset(names)
 
 
 def _logical_id(key: str) -> str:

@@ -1,7 +1,7 @@
 """Kinesis data streams through a registered consumer: records are pushed over SubscribeToShard."""
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,9 +9,8 @@ from mappings.arns import EventSource
 from poller.aws import Aws, server_time, source_errors
 from poller.calls import wire_form
 from poller.core.payload import encode_json
-from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
+from poller.core.records import Page, Position, PositionKind, Shard, Topology
 from poller.errors import SourceDenied, SourceUnauthenticated
-from poller.interfaces import Unsettled
 from poller.sources.kinesis import KinesisEvents, KinesisSource
 from poller.sources.turns import in_turns
 from poller.sources.wire import decode_kinesis_records, read
@@ -103,10 +102,6 @@ class KinesisFanOutReader:
             end_of_shard=continuation is None,
             served_at=served_at,
         )
-
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:  # noqa: ARG002
-        """A stream is told nothing: the checkpoint says what is done."""
-        return Unsettled()
 
     async def _next_event(self) -> Mapping[str, Any] | None:
         """The next event; None where the subscription has ended and another is needed."""
