@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from mappings.errors import AlreadyMapped, InvalidFile
+from mappings.errors import AlreadyMapped, InvalidFile, VersionChanged
 from mappings.files import MappingSet
 from mappings.model import EventSourceMapping
 from mappings.states import State
@@ -81,7 +81,10 @@ async def without_taken(store: MappingStore, changes: FileChanges) -> tuple[File
 
 
 async def write_changes(store: MappingStore, changes: FileChanges) -> Sequence[Waiting]:
-    """Write what was compared; return the entries where a client was faster, and made that mapping."""
+    """Write what was compared; return the entries where a client was faster, and made that mapping.
+
+    Raises VersionChanged where one that was removed holds source and function until it has ended.
+    """
     waiting = []
     for stored in changes.added:
         try:
@@ -89,7 +92,10 @@ async def write_changes(store: MappingStore, changes: FileChanges) -> Sequence[W
         except AlreadyMapped as error:
             waiting.append(Waiting(entry=stored, taken_by=error.uuid))
     for stored in changes.changed:
-        await store.replace(stored)
+        try:
+            await store.replace(stored)
+        except AlreadyMapped as error:
+            raise VersionChanged(stored.uuid) from error
     return waiting
 
 

@@ -155,7 +155,8 @@ def without_shown_blanks(request: Mapping[str, object]) -> Mapping[str, object]:
     if not isinstance(config, Mapping) or not _is_blank(config.get("OnFailure")):
         return request
     rest = {member: value for member, value in config.items() if member != "OnFailure"}
-    return {**request, "DestinationConfig": rest}
+    others = {member: value for member, value in request.items() if member != "DestinationConfig"}
+    return {**others, "DestinationConfig": rest} if rest else others
 
 
 def _is_blank(value: object) -> bool:

@@ -12,12 +12,15 @@ from mappings.file_layer import Waiting, file_changes, without_taken, write_chan
 from mappings.files import MappingSet
 from mappings.functions import HandlerFunction
 from mappings.home import Home
+from mappings.identities import Known, identified, known_of, remembered
 from mappings.model import EventSourceMapping
+from mappings.states import State
 from mappings.store import MappingStore, StoredMapping
 from mappings.telemetry import log_cautions
 from poller.admission import METRICS_OFF
 from poller.aws import Aws
 from poller.errors import DestinationUnsuitable
+from poller.file_book import FileBook
 from poller.functions.hosted import HostedFunctions
 from poller.targets import default_arn
 from poller.telemetry import Log
@@ -36,6 +39,8 @@ class Definitions:
     """The layer of files alone."""
     store: MappingStore
     """Both layers."""
+    book: FileBook
+    """By which UUIDs the mappings of files are known."""
     changed: Callable[[], None]
     """Called when something else is to run from now on."""
     wall: Callable[[], float]
@@ -57,14 +62,18 @@ class Definitions:
         problems = tuple(self._problems(found))
         if problems:
             raise InvalidFile(problems)
-        changes = file_changes(
-            await self.files.list(), found, now=self.wall(), allow_removal=self.allow_removal
+        current = await self.files.list()
+        before = await self._known(
+            found, [stored.mapping for stored in current if stored.state is not State.DELETING]
         )
+        found = identified(found, before)
+        changes = file_changes(current, found, now=self.wall(), allow_removal=self.allow_removal)
         changes, waiting = await without_taken(self.store, changes)
         await self.hosted.keep(_handlers(found, self.directory.home))
         # A name that is not listed is AWS Lambda's. So none that a mapping has, before or after, is missing
         # while it is written: somebody may look in between.
         self.directory.listed = {**self.directory.listed, **found.functions}
+        await self._remember(found, before)
         self._wait_for([*waiting, *await write_changes(self.store, changes)])
         for stored in (*changes.added, *changes.changed):
             if stored.wanted:
@@ -72,6 +81,26 @@ class Definitions:
         self.directory.listed = found.functions
         await self._rename_made()
         self.changed()
+
+    async def _known(self, found: MappingSet, current: Sequence[EventSourceMapping]) -> Sequence[Known]:
+        """What is known of the sources: of streams what the state remembers, of queues what runs."""
+        streams = [each.event_source for each in (*found.mappings, *current) if _is_stream(each)]
+        queues = [known_of(each) for each in current if not _is_stream(each)]
+        return [*await self.book.read(source.arn for source in streams), *queues]
+
+    async def _remember(self, found: MappingSet, before: Sequence[Known]) -> None:
+        """Keep what the mappings of streams are known by; settle what other StartingPositions mean."""
+        streams = {each.uuid: each for each in found.mappings if _is_stream(each)}
+        earlier = {each.uuid: each for each in before if each.starting}  # of a queue nothing is kept
+        after = []
+        for known in remembered(streams.values(), earlier.values()):
+            then = earlier.get(known.uuid, known)
+            if known.standing and then.starting != known.starting:
+                settled = await self.book.restart(streams[known.uuid], known.starting)
+                after.append(known if settled else replace(known, starting=then.starting))
+            else:
+                after.append(known)
+        await self.book.write(earlier.values(), after)
 
     async def look_again(self) -> None:
         """Add the entries whose mapping of the API is gone."""
@@ -151,3 +180,7 @@ def _handlers(found: MappingSet, home: Home) -> Mapping[HandlerFunction, str]:
 def _renamed(mapping: EventSourceMapping, directory: FunctionDirectory) -> EventSourceMapping:
     arn = directory.arn_of(mapping.function_name, mapping.event_source)
     return mapping if arn == mapping.function_arn else replace(mapping, function_arn=arn)
+
+
+def _is_stream(mapping: EventSourceMapping) -> bool:
+    return mapping.event_source.kind.is_stream

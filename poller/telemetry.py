@@ -109,6 +109,8 @@ class Log(StrEnum):
     EVENTS_INHERITED = "events_inherited"
     FILES_TAKEN_UP = "files_taken_up"
     FILES_REFUSED = "files_refused"
+    STARTING_POSITION_CHANGED = "starting_position_changed"
+    """In a file, of a mapping that exists; says whether it is obeyed."""
     STATE_UNAVAILABLE = "state_unavailable"
     OPS_LISTENING = "ops_listening"
     STATE_OPENED = "state_opened"

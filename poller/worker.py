@@ -37,6 +37,7 @@ from poller.core.visibility import long_poll_s
 from poller.definitions import Definitions
 from poller.errors import StartError, StateRefused
 from poller.events.queue import QueueLimits
+from poller.file_book import FileBook
 from poller.fleet import Alone, Fleet, SharedFleet
 from poller.functions.hosted import HostedFunctions
 from poller.invoking.event_meter import EventMeter
@@ -163,6 +164,7 @@ class Worker:
                 aws=aws,
                 files=files,
                 store=store,
+                book=FileBook(leases=state.leases, fleet=fleet),
                 changed=supervisor.changed,
                 wall=self._surroundings.clock.wall,
                 metrics=self._settings.ops is not None,

@@ -13,7 +13,10 @@ from mappings.stores.memory import MemoryMappingStore
 from mappings.validation import mapping_from_request
 from poller.aws import Aws
 from poller.definitions import Definitions
+from poller.file_book import FileBook
+from poller.fleet import Alone
 from poller.functions.hosted import HostedFunctions
+from poller.leases.memory import MemoryLeaseStore
 
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:orders"
 RESIZE = UrlFunction(name="resize", url="http://127.0.0.1:1/")
@@ -63,6 +66,7 @@ def definitions(aws: Aws, api: MemoryMappingStore) -> tuple[Definitions, Watched
         aws=aws,
         files=files,
         store=LayeredStore(files=files, api=api),
+        book=FileBook(leases=MemoryLeaseStore(), fleet=Alone("me")),
         changed=lambda: None,
         wall=lambda: 0.0,
         metrics=True,
