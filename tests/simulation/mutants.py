@@ -384,7 +384,7 @@ _LINEAGE = poller.core.lineage
 # What only shows where many receipts are in trouble.
 IN_QUEUES = frozenset(
     {
-            "what was not started is shown while polls are open",
+        "what was not started is shown while polls are open",
         "late starts are not renewed",
         "what waits is not renewed",
         "messages are received while all is refused",
