@@ -43,7 +43,7 @@ class SqsServer:
         """What points a process at this server."""
         return {
             "AWS_ENDPOINT_URL_SQS": self.endpoint,
-            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_ACCESS_KEY_ID": ACCOUNT,
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": REGION,
         }
@@ -55,7 +55,7 @@ class SqsServer:
             "sqs",
             endpoint_url=self.endpoint,
             region_name=REGION,
-            aws_access_key_id="test",
+            aws_access_key_id=ACCOUNT,
             aws_secret_access_key="test",
             config=Config(retries={"total_max_attempts": 1}),
         )
