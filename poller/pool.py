@@ -80,6 +80,7 @@ class QueuePool:
                 surroundings=parts.surroundings,
                 meter=parts.meter,
                 watch=parts.watch,
+                fifo=parts.rules.fifo,
                 probe_s=parts.probe_s,
             )
         )

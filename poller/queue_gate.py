@@ -1,9 +1,11 @@
 """What the pollers of one queue pass: to receive, and to send a batch to the function."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from poller.core.queue_flow import MAX_IN_FLIGHT, QueueFlow, Ticket
-from poller.core.receipts import Receipts
+from poller.core.receipts import Receipts, groups_of
+from poller.core.records import Record
 from poller.core.visibility import MARGIN_S
 from poller.interfaces import Target
 from poller.surroundings import Surroundings
@@ -24,6 +26,8 @@ class GateParts:
     surroundings: Surroundings
     meter: Meter
     watch: Watch
+    fifo: bool
+    """Whether messages have an order within their groups."""
     probe_s: float
     """Between two questions whether a function is there."""
 
@@ -121,23 +125,24 @@ class QueueGate:
 
     # ----- to the function
 
-    async def enter(self, ticket: Ticket, groups: frozenset[str], *, again: bool) -> bool:
+    async def enter(self, ticket: Ticket, records: Sequence[Record], *, again: bool) -> bool:
         """Wait until a batch may be sent; False where there is no time left for it, or no function.
 
         Args:
             ticket: Of the batch.
-            groups: Its message groups; taken until `leave_groups`.
+            records: Its messages, whose groups are taken until `leave_groups`.
             again: Whether it has its groups already.
         """
-        if self._may_enter(ticket, groups, again=again):
+        groups = groups_of(records) if self._parts.fifo else frozenset()
+        if self._may_enter(ticket, records, groups, again=again):
             return self._enter(ticket, groups)
         watched = self._parts.watch.waiting_for(GROUP)
         self._entering += 1
         try:
-            while not self._may_enter(ticket, groups, again=again):
+            while not self._may_enter(ticket, records, groups, again=again):
                 if self._hopeless():
                     return False
-                if again or self._groups.isdisjoint(groups):
+                if again or self._free(records, groups):
                     await self._changed.wait(self._time_left_s())
                 else:
                     with watched:
@@ -146,9 +151,15 @@ class QueueGate:
             self._entering -= 1
         return self._enter(ticket, groups)
 
-    def _may_enter(self, ticket: Ticket, groups: frozenset[str], *, again: bool) -> bool:
-        free = again or not groups or self._groups.isdisjoint(groups)
+    def _may_enter(
+        self, ticket: Ticket, records: Sequence[Record], groups: frozenset[str], *, again: bool
+    ) -> bool:
+        free = again or not groups or self._free(records, groups)
         return free and self._flow.may_start(ticket) and self._in_time()
+
+    def _free(self, records: Sequence[Record], groups: frozenset[str]) -> bool:
+        """Whether nothing of these groups is on its way, or comes before."""
+        return self._groups.isdisjoint(groups) and self._parts.receipts.leads(records)
 
     def _enter(self, ticket: Ticket, groups: frozenset[str]) -> bool:
         self._groups |= groups
@@ -188,10 +199,15 @@ class QueueGate:
         self._flow.refused(ticket, gone=gone)
         self._changed.set()
 
-    def leave_groups(self, ticket: Ticket, groups: frozenset[str]) -> None:
-        """A batch is over."""
+    def leave_groups(self, ticket: Ticket, records: Sequence[Record]) -> None:
+        """A batch that had entered is over."""
         self._flow.leave(ticket)
-        self._groups -= groups
+        if self._parts.fifo:
+            self._groups -= groups_of(records)
+        self.given_back()
+
+    def given_back(self) -> None:
+        """What others wait for may be gone."""
         if self._entering:
             self._changed.set()
 

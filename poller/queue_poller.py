@@ -81,6 +81,7 @@ class QueuePoller:
         await self._parts.queue.until_quiet(patience_s)
         leftovers, self._leftovers = self._leftovers, []
         await self._parts.keeper.give_back(leftovers, reason=NOT_STARTED)
+        self._gate.given_back()
 
     def _let_go(self) -> None:
         self._leftovers += self._batcher.drop_all()
@@ -181,12 +182,11 @@ class QueuePoller:
         if kept is None:
             return
         batch, ticket = kept, Ticket()
-        groups = groups_of(batch.records) if self._parts.rules.fifo else frozenset()
         self._hand = batch
+        entered = False
         try:
-            entered = False
             while self._hand is not None:
-                if not await self._gate.enter(ticket, groups, again=entered):
+                if not await self._gate.enter(ticket, self._hand.records, again=entered):
                     self._leftovers += self._hand.records
                     self._hand = None
                     return
@@ -195,7 +195,7 @@ class QueuePoller:
                 if delivered is not None:
                     await self._judge(ticket, self._hand, delivered)
         finally:
-            self._gate.leave_groups(ticket, groups if entered else frozenset())
+            self._gate.leave_groups(ticket, batch.records if entered else ())
 
     def _behind_leftovers(self, batch: Batch) -> Batch | None:
         """What of a batch is not behind a message of its group that is to be given back; None for nothing."""

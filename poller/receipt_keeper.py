@@ -84,7 +84,6 @@ class ReceiptKeeper:
         if check.lapsed:
             self._parts.meter.lapsed(self._parts.shard, len(check.lapsed))
             self._leave(check.lapsed)
-            self._receipts.failed(check.lapsed)
         if check.behind:
             await self.give_back(check.behind, reason="behind a failed message of their group")
 
@@ -143,7 +142,7 @@ class ReceiptKeeper:
     def _leave(self, records: Sequence[Record]) -> None:
         self._parts.meter.left(len(records))
         self._hold(-total_size(records))
-        self._receipts.forget(records)
+        self._receipts.failed(records)
 
     def close(self) -> None:
         """Give back the bytes of what was cut off unresolved."""

@@ -117,6 +117,8 @@ class Receipts:
         self._settled = settled
         self._fifo = fifo
         self._receipts: dict[str, Receipt] = {}
+        self._lines: dict[str, dict[str, None]] = {}
+        """Of a FIFO queue: the messages of each group that are to be handled, as they came."""
         self._replaced: set[str] = set()
         """Messages whose handle is not that of the record which is being delivered."""
         self._denied_until = float("-inf")
@@ -160,6 +162,8 @@ class Receipts:
                 stage = Stage.SETTLING
             else:
                 held.append(record)
+                if self._fifo and record.order_key is not None:
+                    self._lines.setdefault(record.order_key, {})[message] = None
             self._receipts[message] = Receipt(
                 record=record, received_at=since, since=since, until=until, stage=stage, doubtful=doubtful
             )
@@ -237,6 +241,7 @@ class Receipts:
         for record in records:
             receipt = self._receipts[record.item_identifier]
             receipt.stage = Stage.SETTLING
+            self._leave_line(receipt.record)
             self._settled.add(record.item_identifier, now=now, until=receipt.until)
 
     def lighten(self, records: Sequence[Record]) -> Sequence[Record]:
@@ -249,7 +254,7 @@ class Receipts:
         return light
 
     def failed(self, records: Sequence[Record]) -> None:
-        """The function failed on them, or others may have them: what is held behind them is not run."""
+        """They go back to the queue: failed, lapsed or given back. What is held behind them does not run."""
         self.forget(records)
         if not self._fifo:
             return
@@ -261,9 +266,27 @@ class Receipts:
     def forget(self, records: Sequence[Record]) -> None:
         """They are deleted, given back, or left to their visibility timeout."""
         for record in records:
+            self._leave_line(record)
             self._receipts.pop(record.item_identifier, None)
             if self._replaced:
                 self._replaced.discard(record.item_identifier)
+
+    def _leave_line(self, record: Record) -> None:
+        line = self._lines.get(record.order_key or "")
+        if line is not None:
+            line.pop(record.item_identifier, None)
+            if not line:
+                del self._lines[record.order_key or ""]
+
+    def leads(self, records: Sequence[Record]) -> bool:
+        """Whether no message of its groups that came before a batch is still to be handled.
+
+        Another poller may hold one: of messages that came again it keeps those it had.
+        """
+        if not self._lines:
+            return True
+        mine = {record.item_identifier for record in records}
+        return all(next(iter(self._lines.get(group) or mine)) in mine for group in groups_of(records))
 
     def expired(self, records: Sequence[Record], now: float) -> Sequence[Record]:
         """Those of them whose receipts have ended."""

@@ -390,3 +390,18 @@ def test_a_delete_that_is_tried_again_keeps_no_body() -> None:
         ("a#1", b""),
         ("b#2", b""),
     ]
+
+
+def test_a_batch_waits_for_what_came_before_it_in_its_groups() -> None:
+    """I3: a message that came again stays where it was held; what came behind it waits for that."""
+    receipts = _receipts(fifo=True)
+    first, second, other = _message("1", group="g"), _message("2", group="g"), _message("3", group="h")
+    _held(receipts, first)
+    receipts.received([_message("1", "2", group="g"), second, other], since=1, until=31)
+
+    assert receipts.leads([first])
+    assert receipts.leads([other])
+    assert not receipts.leads([second])
+    assert receipts.leads([first, second])
+    receipts.finished([first], now=2.0)
+    assert receipts.leads([second])

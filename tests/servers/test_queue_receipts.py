@@ -179,7 +179,7 @@ def test_a_group_whose_receive_exceeds_six_megabytes_keeps_its_order(server: Sqs
     run.write_file({"f": function}, [_mapping(queue, BatchSize=10)])
     process = run.start()
 
-    until(lambda: queue.left() == 0)
+    until(lambda: "g09" in _bodies(run) and queue.left() == 0)  # a locked group may not be counted
     code = stop(process)
 
     names = _bodies(run)
