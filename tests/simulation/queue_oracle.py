@@ -423,14 +423,16 @@ class QueueOracle:
         """A message is run while it is ours; once it has waited, only with time enough for the run (I6)."""
         if receive.unread:
             return
+        denied = self._met(_DENIED, event.at - DENIED_S - LONGEST_TRY_S)
         if event.at > receive.until:
-            yield Violation("late", event.at, f"{message.name} belongs to somebody else by now")
+            # Of an answer that lay unread only a renewal tells whether it is still good.
+            if not (denied and self._paused_until >= receive.since):
+                yield Violation("late", event.at, f"{message.name} belongs to somebody else by now")
             return
         plan = self._plan
         run_s = plan.timeout_s if plan.timeout_known else plan.visibility_timeout_s
         waited_s = event.at - receive.since - plan.mapping.maximum_batching_window_in_seconds
         enough = receive.until - event.at >= run_s + MARGIN_S - TOLERANCE_S
-        denied = self._met(_DENIED, event.at - DENIED_S - LONGEST_TRY_S)
         if waited_s > FRESH_S + TOLERANCE_S and not enough and not denied:
             text = f"{message.name} waited {waited_s:.1f} s and has {receive.until - event.at:.1f} s left"
             yield Violation("started late", event.at, text)
