@@ -85,7 +85,9 @@ class ReceiptKeeper:
             self._parts.meter.lapsed(self._parts.shard, len(check.lapsed))
             self._leave(check.lapsed)
         if check.behind:
-            await self.give_back(check.behind, reason="behind a failed message of their group")
+            hidden_s = self._receipts.behind_s(check.behind, self._now())
+            reason = "behind a failed message of their group"
+            await self.give_back(check.behind, reason=reason, hidden_s=hidden_s)
 
     def start(self, batch: Batch) -> None:
         """The function has a slot for the batch. Raises NotStarted where it must not run as it is."""
@@ -125,13 +127,14 @@ class ReceiptKeeper:
         self._parts.meter.handled(records, wall=wall, by_function=handled)
         self._parts.deleter.add(records, handled=handled)
 
-    async def give_back(self, records: Sequence[Record], *, reason: str) -> None:
-        """Show messages that were not started to others at once."""
+    async def give_back(self, records: Sequence[Record], *, reason: str, hidden_s: float = 0.0) -> None:
+        """Show messages that were not started to others, at once or in so many seconds."""
+        visible_at = self._now() + hidden_s
         for chunk in _chunks(records):
             current = self._receipts.current(chunk)
-            self._leave(chunk)
+            self._leave(chunk, visible_at=visible_at)
             try:
-                unsettled = await self._parts.reader.hide(current, 0)
+                unsettled = await self._parts.reader.hide(current, hidden_s)
             except SourceError as error:
                 self._problem(f"PROBLEM: {error}", Operation.RELEASE)
             else:
@@ -139,10 +142,10 @@ class ReceiptKeeper:
                 released = len(chunk) - len(unsettled.again) - len(unsettled.lost)
                 self._parts.meter.released(self._parts.shard, released, reason=reason)
 
-    def _leave(self, records: Sequence[Record]) -> None:
+    def _leave(self, records: Sequence[Record], *, visible_at: float | None = None) -> None:
         self._parts.meter.left(len(records))
         self._hold(-total_size(records))
-        self._receipts.failed(records)
+        self._receipts.failed(records, visible_at=visible_at)
 
     def close(self) -> None:
         """Give back the bytes of what was cut off unresolved."""

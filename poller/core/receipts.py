@@ -15,6 +15,7 @@ from poller.core.visibility import LATE_S, Visibility
 
 REMEMBERED_S = 60.0  # at least, after a message was handled
 MOST_REMEMBERED = 100_000  # messages of one queue
+BEHIND_MARGIN_S = 1.0
 DENIED_REST_S = 30.0  # between renewals that are not allowed
 
 
@@ -40,8 +41,8 @@ class Receipt(Struct, kw_only=True):
     until: float
     """Until when it is hidden from others."""
     stage: Stage = Stage.HELD
-    behind: bool = False
-    """An earlier part of its message group failed."""
+    behind: float | None = None
+    """When the part of its message group that failed before it becomes visible."""
     renewing: bool = False
     ended: bool = False
     """The queue refused to renew it."""
@@ -191,7 +192,7 @@ class Receipts:
         behind: list[Record] = []
         for record in records:
             receipt = self._receipts[record.item_identifier]
-            if receipt.behind:
+            if receipt.behind is not None:
                 behind.append(record)
             elif self._lapsed(receipt, now):
                 lapsed.append(record)
@@ -205,7 +206,7 @@ class Receipts:
         """Whether nothing speaks against any of them: the usual case, without a list for each part."""
         for record in records:
             receipt = self._receipts[record.item_identifier]
-            if receipt.behind or self._lapsed(receipt, now) or self._late(receipt, now):
+            if receipt.behind is not None or self._lapsed(receipt, now) or self._late(receipt, now):
                 return False
         return True
 
@@ -253,15 +254,35 @@ class Receipts:
             light.append(structs.replace(record, event=b""))
         return light
 
-    def failed(self, records: Sequence[Record]) -> None:
-        """They go back to the queue: failed, lapsed or given back. What is held behind them does not run."""
+    def failed(self, records: Sequence[Record], *, visible_at: float | None = None) -> None:
+        """They go back to the queue, and what is held behind them in their groups does not run.
+
+        Args:
+            records: Failed, lapsed or given back.
+            visible_at: When others may have them; None for the end of their receipts.
+        """
+        groups: dict[str | None, float] = {}
+        if self._fifo:
+            for record in records:
+                receipt = self._receipts.get(record.item_identifier)
+                if receipt is not None:
+                    until = receipt.until if visible_at is None else visible_at
+                    groups[record.order_key] = max(until, groups.get(record.order_key, until))
         self.forget(records)
-        if not self._fifo:
+        if not groups:
             return
-        groups = {record.order_key for record in records}
         for receipt in self._receipts.values():
             if receipt.stage is Stage.HELD and receipt.record.order_key in groups:
-                receipt.behind = True
+                receipt.behind = groups[receipt.record.order_key]
+
+    def behind_s(self, records: Sequence[Record], now: float) -> float:
+        """For how long messages are to stay hidden so that none is seen before the one it is behind.
+
+        SQS hides the whole group for as long; not every server that stands in for it does.
+        """
+        visible = [self._receipts[record.item_identifier].behind or now for record in records]
+        left_s = max(visible) - now
+        return left_s + BEHIND_MARGIN_S if left_s > 0 else 0.0
 
     def forget(self, records: Sequence[Record]) -> None:
         """They are deleted, given back, or left to their visibility timeout."""

@@ -339,7 +339,7 @@ async def _poll_after_deletes(self: QueuePoller) -> None:
     await _until_deleted(self)
 
 
-def _leave_behind(self: Receipts, records: Sequence[Record]) -> None:
+def _leave_behind(self: Receipts, records: Sequence[Record], *, visible_at: float | None = None) -> None:
     self.forget(records)
 
 
