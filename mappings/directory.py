@@ -34,6 +34,12 @@ class FunctionDirectory:
             return None
         return LambdaFunction(name=function_name, function=name)
 
+    def serves(self, name: str) -> bool:
+        """Whether a bare name, with a qualifier after a colon where it has one, means a listed function."""
+        bare, _, qualifier = name.partition(":")
+        entry = self.listed.get(bare)
+        return entry is not None and version_of(entry, qualifier or None) is not None
+
     @property
     def _listed_of_lambda(self) -> list[FunctionName]:
         """The functions of AWS Lambda behind listed names."""
