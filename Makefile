@@ -25,7 +25,7 @@ help:
 	@echo "make bench              CPU per 1,000 records beside the floor and the naive loops"
 	@echo "make test-slow          iterators that take five minutes to expire, on a real server"
 	@echo "make fix    let ruff repair what it can"
-	@echo "make lock   resolve requirements.lock again (needs uv)"
+	@echo "make lock   resolve requirements.lock again (needs uv), and print what changed in the models of AWS"
 
 setup: $(VENV)/.ready
 
@@ -95,3 +95,4 @@ lock:
 	$(LOCK) --python-version 3.11 --extra functions -c requirements.lock --no-annotate pyproject.toml -o docker/runtime.lock
 	$(LOCK) --python-version 3.11 -c requirements.lock --no-annotate docker/build.in -o docker/build.lock
 	$(LOCK) --python-version 3.12 tests/helm/requirements.in -o tests/helm/requirements.lock
+	$(BIN)/python -m tests.models

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mappings.arns import FunctionName
+from mappings.arns import EventSource, FunctionName
 from mappings.functions import Function, LambdaFunction, version_of
+from mappings.home import Home
+from mappings.resolution import arn_of
 
 
 @dataclass(slots=True)
@@ -13,6 +15,8 @@ class FunctionDirectory:
 
     listed: Mapping[str, Function] = field(default_factory=dict)
     functions_only: bool = False
+    home: Home = field(default_factory=Home)
+    """Where the functions of this process are."""
 
     def find(self, function_name: str) -> Function | None:
         """Return the function that a client may name; None where it does not exist, or not for clients.
@@ -20,7 +24,7 @@ class FunctionDirectory:
         Clients name a function of AWS Lambda by its ARN: a bare name that is not listed is a mistake.
         """
         name = FunctionName.parse(function_name)
-        if self._entry(name) is None and name.is_local:
+        if name.is_local and name.name not in self.listed:
             return None
         return self.of_file(function_name)
 
@@ -29,7 +33,8 @@ class FunctionDirectory:
         name = FunctionName.parse(function_name)
         entry = self._entry(name)
         if entry is not None:
-            return None if version_of(entry, name.qualifier) is None else entry
+            known = self.is_here(name) and version_of(entry, name.qualifier) is not None
+            return entry if known else None
         if self.functions_only and name not in self._listed_of_lambda:
             return None
         return LambdaFunction(name=function_name, function=name)
@@ -40,6 +45,26 @@ class FunctionDirectory:
         entry = self.listed.get(bare)
         return entry is not None and version_of(entry, qualifier or None) is not None
 
+    def is_here(self, name: FunctionName) -> bool:
+        """Return whether a name that a file lists, as no function of AWS Lambda, can mean that function.
+
+        It has one ARN, which says that it is here: the same name elsewhere is another function.
+        """
+        return isinstance(self._entry(name), LambdaFunction | None) or self.home.holds(name)
+
+    def arn_of(self, function_name: str, source: EventSource) -> str:
+        """Return the one ARN of a function that a mapping names: what is invoked for it.
+
+        A bare name of AWS Lambda is in the region of the source and the poller's own account, or the source's
+        where that is not known.
+        """
+        name = FunctionName.parse(function_name)
+        where = {"region": source.region, "account": source.account, "partition": source.partition}
+        entry = self._entry(name)
+        if entry is None or not self.is_here(name):
+            return name.arn(**{**where, "account": self.home.account or source.account})
+        return arn_of(entry, name, self.home, **where)
+
     @property
     def _listed_of_lambda(self) -> list[FunctionName]:
         """The functions of AWS Lambda behind listed names."""
@@ -48,8 +73,7 @@ class FunctionDirectory:
     def _entry(self, name: FunctionName) -> Function | None:
         """Return the listed function that a name means.
 
-        The ARN of a function that is no function of AWS Lambda can only be one that we have shown. Of one
-        that is, an ARN says more than the list: it means what it says.
+        Of a function of AWS Lambda an ARN says more than the list: it means what it says.
         """
         entry = self.listed.get(name.name)
         return None if isinstance(entry, LambdaFunction) and not name.is_local else entry

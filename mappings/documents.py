@@ -5,6 +5,7 @@ is meant, to a person as to a program.
 """
 
 import json
+import re
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import cast
@@ -106,6 +107,14 @@ def yaml_problem(error: yaml.MarkedYAMLError | yaml.reader.ReaderError) -> Inval
     return InvalidFile([f"{where}{error.problem or error.context}"])
 
 
+# What YAML 1.1 and 1.2, JSON and a reader agree on.
+_NUMBER = re.compile(
+    r"[-+]?(0|[1-9][0-9]*|0x[0-9a-fA-F]+|(0|[1-9][0-9]*)?\.[0-9]+([eE][-+]?[0-9]+)?|(0|[1-9][0-9]*)\.?"
+    r"([eE][-+]?[0-9]+)?|\.inf|\.Inf|\.INF|\.nan|\.NaN|\.NAN)"
+)
+_NUMBER_TAGS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
+
+
 class _Loader(yaml.SafeLoader):
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -124,6 +133,15 @@ class _Loader(yaml.SafeLoader):
             return super().compose_node(parent, index)
         finally:
             self._depth -= 1
+
+    def compose_scalar_node(self, anchor: dict[str, yaml.Node] | None) -> yaml.ScalarNode:
+        node: yaml.ScalarNode = super().compose_scalar_node(anchor)  # type: ignore[arg-type]
+        if node.tag in _NUMBER_TAGS and not _NUMBER.fullmatch(node.value):
+            meant = self.construct_yaml_int if node.tag.endswith("int") else self.construct_yaml_float
+            raise _refusal(
+                f"{node.value} is the number {meant(node)} in YAML 1.1 alone: write that, or quote it", node
+            )
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:  # noqa: FBT001, FBT002 - SafeLoader's signature
         found: dict[Hashable, object] = {}

@@ -50,7 +50,7 @@ class EventInvokeOperations:
 
     async def get(self, request: Parameters, region: str | None) -> dict[str, object]:
         """GetFunctionEventInvokeConfig."""
-        asked = Asked.of(request, region)
+        asked = Asked.of(request, region, self._directory.home)
         qualifier = asked.name.qualifier or LATEST
         found = await self._store.get(asked.name.name, qualifier)
         if found is None or resolve(asked, self._directory.listed) is None:
@@ -59,7 +59,7 @@ class EventInvokeOperations:
 
     async def delete(self, request: Parameters, region: str | None) -> None:
         """DeleteFunctionEventInvokeConfig."""
-        asked = Asked.of(request, region)
+        asked = Asked.of(request, region, self._directory.home)
         self._existing(asked)
         qualifier = asked.name.qualifier or LATEST
         if not await self._store.remove(asked.name.name, qualifier):
@@ -67,7 +67,7 @@ class EventInvokeOperations:
 
     async def list(self, request: Parameters, region: str | None) -> dict[str, object]:
         """ListFunctionEventInvokeConfigs, one page."""
-        asked = Asked.of(request, region)
+        asked = Asked.of(request, region, self._directory.home)
         self._existing(asked)
         after = _read_marker(cast("str | None", request.get("Marker")))
         size = min(cast("int", request.get("MaxItems", MAXIMUM_PAGE)), MAXIMUM_PAGE)
@@ -79,7 +79,7 @@ class EventInvokeOperations:
 
     def _checked(self, request: Parameters, region: str | None) -> tuple[Asked, str, str]:
         """Return whose settings a request changes, having found nothing wrong with it."""
-        asked = Asked.of(request, region)
+        asked = Asked.of(request, region, self._directory.home)
         given = settings_given(request)
         if not given:
             raise InvalidParameterValueException(

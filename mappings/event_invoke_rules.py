@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from mappings.arns import Arn, FunctionName
 from mappings.directory import FunctionDirectory
 from mappings.errors import InvalidArn, InvalidParameterValueException
-from mappings.resolution import NO_ACCOUNT
+from mappings.home import NO_ACCOUNT
 
 _RESOURCES: Mapping[str, re.Pattern[str]] = {
     "sqs": re.compile(r"[A-Za-z0-9_-]{1,80}"),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from mappings.errors import AlreadyMapped, InvalidFile
+from mappings.errors import AlreadyMapped, InvalidFile, VersionChanged
 from mappings.files import MappingSet
 from mappings.model import EventSourceMapping
 from mappings.states import State
@@ -50,26 +50,53 @@ def file_changes(
     )
 
 
-async def refuse_taken(store: MappingStore, changes: FileChanges) -> None:
-    """Raise InvalidFile where a mapping was made through the API already."""
-    known = {each.mapping.link: each for each in await store.list() if each.file is None}
-    taken = [each for each in changes.added if each.mapping.link in known]
-    if taken:
-        raise InvalidFile(_taken(each, known[each.mapping.link].uuid) for each in taken)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """An entry of a file whose source and function a mapping of the API has: that one stays, and runs."""
+
+    entry: StoredMapping
+    taken_by: str
+    """The UUID of the mapping that was made through the API."""
+
+    @property
+    def problem(self) -> str:
+        source, function = self.entry.mapping.link
+        return (
+            f"{self.entry.file}: {source} -> {function} exists already, made through the API with UUID "
+            f"{self.taken_by}, which runs as the API says: delete it there, and what the file says goes on "
+            "at its checkpoint; or take it out of the file"
+        )
 
 
-async def write_changes(store: MappingStore, changes: FileChanges) -> None:
-    """Write what was compared, and not refused.
+async def without_taken(store: MappingStore, changes: FileChanges) -> tuple[FileChanges, Sequence[Waiting]]:
+    """Return what can be written, and the entries that wait for a mapping of the API to be deleted."""
+    known = {each.mapping.link: each.uuid for each in await store.list() if each.file is None}
+    free = [each for each in changes.added if each.mapping.link not in known]
+    waiting = [
+        Waiting(entry=each, taken_by=known[each.mapping.link])
+        for each in changes.added
+        if each.mapping.link in known
+    ]
+    return replace(changes, added=free), waiting
 
-    Raises InvalidFile where a client was faster, and made one of these mappings meanwhile.
+
+async def write_changes(store: MappingStore, changes: FileChanges) -> Sequence[Waiting]:
+    """Write what was compared; return the entries where a client was faster, and made that mapping.
+
+    Raises VersionChanged where one that was removed holds source and function until it has ended.
     """
+    waiting = []
     for stored in changes.added:
         try:
             await store.add(stored)
         except AlreadyMapped as error:
-            raise InvalidFile([_taken(stored, error.uuid)]) from error
+            waiting.append(Waiting(entry=stored, taken_by=error.uuid))
     for stored in changes.changed:
-        await store.replace(stored)
+        try:
+            await store.replace(stored)
+        except AlreadyMapped as error:
+            raise VersionChanged(stored.uuid) from error
+    return waiting
 
 
 def _fresh(mapping: EventSourceMapping, wanted: MappingSet, now: float) -> StoredMapping:
@@ -113,11 +140,3 @@ def _refuse_mass_removal(
     if len(gone) * 2 > len(standing) and not allow_removal:
         many = f"{len(gone)} of {len(standing)} mappings would be removed, which is more than half"
         raise InvalidFile([f"{many}; start with --allow-removal if that is meant"])
-
-
-def _taken(stored: StoredMapping, uuid: str) -> str:
-    source, function = stored.mapping.link
-    return (
-        f"{stored.file}: {source} -> {function} exists already, made through the API with UUID {uuid}: "
-        "delete it there, or take it out of the file"
-    )

@@ -4,6 +4,7 @@ Every problem of every file is collected, so that an author mends them in one go
 file, the mapping or function, and the field.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -14,17 +15,25 @@ from shlex import quote
 
 from mappings.arns import MAXIMUM_FUNCTION_NAME, FunctionName
 from mappings.directory import FunctionDirectory
+from mappings.documents import parse_document, read_text
 from mappings.errors import InvalidFile, shown
 from mappings.functions import Function, parse_function
+from mappings.home import Home
 from mappings.model import EventSourceMapping
-from mappings.opening import ForeignFile, NativeFile, open_file
+from mappings.opening import SECTIONS, ForeignFile, NativeFile, open_file
 from mappings.readers.answers import Answers, Given
+from mappings.readers.folder import Folder
 from mappings.readers.found import Problem, Question
 from mappings.spelling import in_aws_spelling
-from mappings.validation import mapping_from_request, request_errors, typed_request
+from mappings.validation import (
+    mapping_from_request,
+    request_errors,
+    typed_request,
+)
+from mappings.wire import without_shown_blanks
 
 _SUFFIXES = {".yaml", ".yml", ".json"}
-_SECTIONS = ("functions", "mappings")
+_WORD = re.compile(r"\b[A-Z][A-Za-z]+\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +50,24 @@ class MappingSet:
     """What a mapping file would say of each mapping, by the place where it stands; in AWS's spelling."""
     written_functions: Mapping[str, object] = field(default_factory=dict)
     """What a mapping file would say of each function."""
+    included: tuple[str, ...] = ()
+    """Other files that these took in."""
+    notes: tuple[str, ...] = ()
+    """What the authors should know, though everything was read; each with its place."""
     skipped: tuple[str, ...] = ()
     """The places that were left out as asked, each with its file."""
 
 
-def read_mapping_files(paths: Iterable[Path | str], *, now: float, given: Given | None = None) -> MappingSet:
+def read_mapping_files(
+    paths: Iterable[Path | str], *, now: float, given: Given | None = None, home: Home | None = None
+) -> MappingSet:
     """Read files, and the files in directories, as one set; raise InvalidFile with every problem.
 
     `now`, in epoch seconds, is the time that no StartingPositionTimestamp may exceed. `given` has values
     for what files of other formats refer to, and places to leave out; one that no file has is a problem.
+    `home` is where the functions are that the files define.
     """
-    reading = _Reading(now, given or Given())
+    reading = _Reading(now, given or Given(), home or Home())
     reading.read_paths([Path(path) for path in paths])
     reading.check_references()
     if problems := reading.sentences():
@@ -62,6 +78,8 @@ def read_mapping_files(paths: Iterable[Path | str], *, now: float, given: Given 
         file_of=reading.file_of,
         tags_of=reading.tags_of,
         requests=reading.requests,
+        notes=tuple(reading.notes()),
+        included=tuple(reading.included),
         skipped=tuple(f"{file}: {place}" for place, files in reading.skipped.items() for file in files),
         written_functions=reading.written_functions,
     )
@@ -81,8 +99,9 @@ def file_names(paths: Iterable[Path | str]) -> list[str]:
 class _Reading:
     """One reading of a set of files: what was found, at which place, and what was wrong."""
 
-    def __init__(self, now: float, given: Given) -> None:
+    def __init__(self, now: float, given: Given, home: Home) -> None:
         self.functions: dict[str, Function] = {}
+        self._directory = FunctionDirectory(self.functions, home=home)
         self.mappings: dict[str, EventSourceMapping] = {}  # by place
         self.file_of: dict[str, str] = {}  # by UUID
         self.tags_of: dict[str, Mapping[str, str]] = {}  # by UUID
@@ -93,6 +112,8 @@ class _Reading:
         self._skip = given.skip
         self.skipped: dict[str, list[str]] = {}  # place -> files
         self._problems: list[_Reported] = []
+        self._notes: list[_Reported] = []
+        self.included: list[str] = []
         self._unnamed: dict[str, str] = {}  # logical ID that stands for a function -> file
         self._unread = False
         self._seen: set[str] = set()
@@ -131,7 +152,7 @@ class _Reading:
             first = places.setdefault(mapping.link, place)
             if first != place:
                 self._report(place, [f"EventSourceArn and FunctionName are the same as in {first}"])
-            self._report(place, _qualifier_problems(mapping, self.functions))
+            self._report(place, _function_problems(mapping, self._directory))
         # An invalid mapping may be the one that uses it.
         if not self._problems:
             self._check_spelling()
@@ -170,16 +191,31 @@ class _Reading:
 
     def _read_foreign(self, file: "_OpenFile", content: ForeignFile) -> None:
         answers = self._answers.of_file(file.path, file.argument)
-        for found in content.format.mappings_in(content.documents, answers):
+        self._note(file.path, file.path, content.notes)
+        folder = Folder(Path(file.path).parent)
+        for found in content.format.mappings_in(content.documents, answers, folder):
+            place = f"{file.path}: {found.place}"
             if found.elsewhere is not None and self._is_read(file.path, found.elsewhere):
                 continue
             if self._is_skipped(file.path, found.place):
                 continue
+            if found.left_out is not None:
+                self._note(place, file.path, (f"left out: {found.left_out}",))
+                continue
             problems = [*found.problems, *self._name_problems(file.path, found.unnamed)]
             if problems:
-                self._report(f"{file.path}: {found.place}{_description(found.request)}", problems, file.path)
+                self._report(f"{place}{_description(found.request)}", problems, file.path)
             else:
-                self._read_mapping(file.path, f"{file.path}: {found.place}", found.request)
+                self._note(place, file.path, found.notes)
+                self._read_mapping(file.path, place, _without_empty_destination(found.request), found.spelled)
+
+        self.included.extend(folder.files)
+
+    def _note(self, place: str, file: str, notes: Iterable[Problem]) -> None:
+        self._notes.extend(_Reported(place=place, problem=note, file=file) for note in notes)
+
+    def notes(self) -> list[str]:
+        return [note.sentence(self._answers) for note in self._notes]
 
     def _is_skipped(self, path: str, place: str) -> bool:
         """Return whether a place is left out, and remember so."""
@@ -228,7 +264,7 @@ class _Reading:
             self._report(path, ["the file must hold an object with the keys functions and mappings"], path)
             return
         for key in document:
-            if key not in _SECTIONS:
+            if key not in SECTIONS:
                 problem = f"{shown(key)} is unknown; a file has the keys functions and mappings"
                 self._report(path, [problem], path)
         self._read_functions(path, document.get("functions", {}))
@@ -264,17 +300,20 @@ class _Reading:
             else:
                 self._report(place, [f"a mapping must be an object, not {shown(value)}"], path)
 
-    def _read_mapping(self, path: str, place: str, value: Mapping[str, object]) -> None:
+    def _read_mapping(
+        self, path: str, place: str, value: Mapping[str, object], spelled: Mapping[str, str] | None = None
+    ) -> None:
         request, problems = in_aws_spelling(value)
+        request = dict(without_shown_blanks(request))
         written_at = place
         place = f"{place}{_description(request)}"
         if not problems:
             errors = request_errors(request, now=self._now)
             problems = [sentence for error in errors for sentence in error.sentences()]
         if problems:
-            self._report(place, problems, path)
+            self._report(place, [_in_the_words_of(spelled or {}, problem) for problem in problems], path)
         else:
-            mapping = mapping_from_request(request, now=self._now)
+            mapping = mapping_from_request(request, now=self._now, directory=self._directory)
             self.mappings[place] = mapping
             self.file_of[mapping.uuid] = path
             if tags := typed_request(request).get("Tags"):
@@ -310,6 +349,8 @@ def _files_at(path: Path) -> list[Path]:
     try:
         if not path.is_dir():
             return [path]
+        if _is_cloud_assembly(path):
+            return sorted([*path.glob("*.template.json"), *path.glob("assembly-*/*.template.json")])
         # A mounted ConfigMap holds its files twice, the second time behind names that begin with a dot.
         files = sorted(
             file for file in path.iterdir() if file.suffix in _SUFFIXES and not file.name.startswith(".")
@@ -321,6 +362,31 @@ def _files_at(path: Path) -> list[Path]:
     return files
 
 
+def _is_cloud_assembly(folder: Path) -> bool:
+    """Return whether a directory is what `cdk synth` makes: templates, and much that is no template."""
+    try:
+        manifest = parse_document(read_text(folder / "manifest.json"), ".json")
+    except InvalidFile:
+        return False
+    return isinstance(manifest, Mapping) and {"version", "artifacts"} <= manifest.keys()
+
+
+def _in_the_words_of(spelled: Mapping[str, str], problem: str) -> str:
+    """Return a problem with the members that it names as the author spells them."""
+    for path in [name for name in spelled if "." in name]:
+        problem = problem.replace(path, spelled[path])
+    return _WORD.sub(lambda found: spelled.get(found[0], found[0]), problem)
+
+
+def _without_empty_destination(request: Mapping[str, object]) -> Mapping[str, object]:
+    """Return a request without an OnFailure that names nothing, as AWS itself shows a mapping without one."""
+    match request.get("DestinationConfig"):
+        case {"OnFailure": on_failure, **others} if not on_failure and not others:
+            return {name: value for name, value in request.items() if name != "DestinationConfig"}
+        case _:
+            return request
+
+
 def _description(request: Mapping[str, object]) -> str:
     known = [_on_one_line(request[field]) for field in ("EventSourceArn", "FunctionName") if field in request]
     return f" ({' -> '.join(known)})" if known else ""
@@ -330,9 +396,16 @@ def _on_one_line(value: object) -> str:
     return value if isinstance(value, str) and value.isprintable() else shown(value)
 
 
-def _qualifier_problems(mapping: EventSourceMapping, functions: Mapping[str, Function]) -> Iterator[str]:
-    if FunctionDirectory(functions).of_file(mapping.function_name) is None:
-        name = FunctionName.parse(mapping.function_name)
+def _function_problems(mapping: EventSourceMapping, directory: FunctionDirectory) -> Iterator[str]:
+    name = FunctionName.parse(mapping.function_name)
+    if not directory.is_here(name):
+        own = directory.home.arn(FunctionName(name=name.name))
+        yield (
+            f"FunctionName {mapping.function_name} is a function elsewhere, and functions defines "
+            f"{name.name}, whose ARN is {own}: write {name.qualified_name}, or take {name.name} out of "
+            "functions"
+        )
+    elif directory.of_file(mapping.function_name) is None:
         yield (
             f"FunctionName {name.qualified_name} has a qualifier that the function {name.name} in functions "
             "does not have; its aliases declare which ones there are"

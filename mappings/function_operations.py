@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from mappings.directory import FunctionDirectory
-from mappings.errors import ResourceNotFoundException
 from mappings.functions import Function, HandlerFunction, LambdaFunction
-from mappings.resolution import NO_ACCOUNT, PARTITION, Asked, Resolved, resolve
+from mappings.home import NO_ACCOUNT, PARTITION
+from mappings.resolution import Asked, Resolved, resolve
 
 
 class FunctionOperations:
@@ -39,10 +39,10 @@ class FunctionOperations:
         }
 
     def _found(self, parameters: Mapping[str, object], region: str | None) -> Resolved:
-        asked = Asked.of(parameters, region)
+        asked = Asked.of(parameters, region, self._directory.home)
         found = resolve(asked, self._directory.listed)
         if found is None:
-            raise ResourceNotFoundException(f"Function not found: {asked.arn}")
+            raise asked.missing(asked.arn)
         return found
 
     def _common(self, found: Resolved) -> dict[str, object]:

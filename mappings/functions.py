@@ -84,6 +84,11 @@ def longest_run(timeout: float | None) -> float:
     return float(MAXIMUM_TIMEOUT_S) if timeout is None else timeout
 
 
+def concurrency_of(function: Function) -> int | None:
+    """Return how many of its invocations may run at once here; None for any number."""
+    return None if isinstance(function, LambdaFunction) else function.concurrency
+
+
 def version_of(function: Function, qualifier: str | None) -> str | None:
     """Return the version that a qualifier means; None where the function has no such version or alias.
 

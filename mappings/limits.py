@@ -10,6 +10,7 @@ from enum import Enum
 
 from mappings.arns import EventSource, SourceKind
 from mappings.model import StartingPosition
+from mappings.service_model import CREATE_REQUEST, members
 
 # Quota "filters per event source mapping": 5, which AWS raises to 10 on request. We have no quota to raise.
 MAXIMUM_FILTERS = 10
@@ -103,6 +104,15 @@ NOT_YET: dict[str, str] = {
 NEUTRAL: Mapping[str, tuple[object, ...]] = {
     "KMSKeyArn": ("",),
 }
+
+
+def field_refusal(field: str) -> str | None:
+    """Return why no mapping may say anything of a field, whatever its source; None where one may."""
+    if field in NOT_YET:
+        return NOT_YET[field]
+    if field not in members(CREATE_REQUEST) or any(field in limits.fields for limits in LIMITS.values()):
+        return None
+    return f"{field} is for an event source that is not supported; SQS, Kinesis and DynamoDB Streams are"
 
 
 def limits_of(source: EventSource) -> SourceLimits:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Self, cast
 
 from mappings.arns import FunctionName
+from mappings.directory import FunctionDirectory
 from mappings.errors import InvalidParameterValueException
 from mappings.store import StoredMapping
 
@@ -43,17 +44,26 @@ class Listing:
             size=min(cast("int", request.get("MaxItems", MAXIMUM_PAGE)), MAXIMUM_PAGE),
         )
 
-    def page(self, stored: Sequence[StoredMapping]) -> tuple[Sequence[StoredMapping], str | None]:
+    def page(
+        self, stored: Sequence[StoredMapping], directory: FunctionDirectory
+    ) -> tuple[Sequence[StoredMapping], str | None]:
         """Return one page of what is stored, in its order, and the next one's marker; None after the last."""
-        found = [each for each in stored if self._names(each) and (not self.after or each.order > self.after)]
+        found = [
+            each
+            for each in stored
+            if self._names(each, directory) and (not self.after or each.order > self.after)
+        ]
         page = found[: self.size]
         return page, self._marker(page[-1]) if len(found) > self.size else None
 
-    def _names(self, stored: StoredMapping) -> bool:
+    def _names(self, stored: StoredMapping, directory: FunctionDirectory) -> bool:
         source, function = stored.mapping.link
         if self.event_source_arn is not None and self.event_source_arn != source:
             return False
-        return self.function_name is None or _same_function(self.function_name, function)
+        if self.function_name is None or _same_function(self.function_name, function):
+            return True
+        # A name that a file gives to a function of AWS Lambda.
+        return directory.arn_of(self.function_name, stored.mapping.event_source) == function
 
     def _marker(self, last: StoredMapping) -> str:
         created_at, uuid = last.order

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mappings.arns import Arn, EventSource
+from mappings.arns import Arn, EventSource, FunctionName
 
 
 class StartingPosition(StrEnum):
@@ -76,5 +76,4 @@ class EventSourceMapping:
     @property
     def label(self) -> str:
         """Short text for people, such as `orders -> audit`; not unique."""
-        function = Arn.parse(self.function_arn).resource.removeprefix("function:")
-        return f"{self.event_source.name} -> {function}"
+        return f"{self.event_source.name} -> {FunctionName.parse(self.function_name).qualified_name}"

@@ -1,6 +1,6 @@
 """Whether a file is a mapping file or one of another format, and what it holds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,11 @@ from mappings.documents import MAXIMUM_BYTES, parse_document, read_text, too_lar
 from mappings.errors import InvalidFile
 from mappings.readers import FORMATS, Format, format_of
 from mappings.readers import MAXIMUM_BYTES as MAXIMUM_FOREIGN_BYTES
+from mappings.readers.elsewhere import other_way
 from mappings.readers.loading import load_documents
+
+SECTIONS = ("functions", "mappings")
+"""The keys of a mapping file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +24,8 @@ class NativeFile:
 class ForeignFile:
     format: Format
     documents: Sequence[object]
+    notes: Sequence[str] = ()
+    """What the author should know of the text."""
 
 
 def open_file(path: Path) -> NativeFile | ForeignFile:
@@ -32,21 +38,36 @@ def open_file(path: Path) -> NativeFile | ForeignFile:
     size = len(text.encode())
     native, refusal = _native_file(text, size, path.suffix)
     if native is not None and format_of([native.document]) is None:
+        if not _has_sections(native.document) and (way := other_way(text)) is not None:
+            raise InvalidFile([way])
         return native
+    repeated: list[str] = []
     try:
-        documents = load_documents(text)
+        documents = load_documents(text, repeated)
     except InvalidFile as error:
         is_foreign = any(each.hint.search(text) for each in FORMATS)
-        raise error if is_foreign or refusal is None else refusal from None
+        raise (error if is_foreign or refusal is None else _refusal(text, refusal)) from None
     found = format_of(documents)
     if found is None:
         assert refusal is not None, "what both rules read is recognised by both or by neither"
-        raise refusal
+        raise _refusal(text, refusal)
+    if repeated and not found.last_key_counts:
+        raise InvalidFile(repeated[:1])
     if size > found.maximum_bytes:
         raise too_large(found.maximum_bytes)
     if len(documents) > 1 and not found.several_documents:
         raise InvalidFile([f"the file holds {len(documents)} documents where {found.name} is one"])
-    return ForeignFile(format=found, documents=documents)
+    notes = tuple(f"{each}; the last one counts, as for CloudFormation" for each in repeated)
+    return ForeignFile(format=found, documents=documents, notes=notes)
+
+
+def _has_sections(document: object) -> bool:
+    return isinstance(document, Mapping) and not document.keys().isdisjoint(SECTIONS)
+
+
+def _refusal(text: str, refusal: InvalidFile) -> InvalidFile:
+    way = other_way(text)
+    return refusal if way is None else InvalidFile([way])
 
 
 def _native_file(text: str, size: int, suffix: str) -> tuple[NativeFile | None, InvalidFile | None]:

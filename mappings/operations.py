@@ -23,7 +23,13 @@ from mappings.model import EventSourceMapping
 from mappings.rules import filter_rules, setting_rules
 from mappings.states import Action, state_after
 from mappings.store import MappingStore, StoredMapping
-from mappings.validation import built_mapping, event_source_of, patched_request, typed_request
+from mappings.telemetry import log_cautions
+from mappings.validation import (
+    built_mapping,
+    event_source_of,
+    patched_request,
+    typed_request,
+)
 from mappings.wire import CreateRequest, configuration_of, request_of
 
 # A write that meets another one is made again over what that one left; the poller's own are few.
@@ -95,7 +101,7 @@ class MappingOperations:
         function = await self._function(typed["FunctionName"])
         now = self._wall()
         _refuse(setting_rules(typed, source, now=now))
-        mapping = built_mapping(typed, str(uuid4()))
+        mapping = built_mapping(typed, str(uuid4()), self._directory)
         self._admission.options(mapping)
         latest_at = await self._admission.source(mapping, function, making=True)
         await self._admission.destination(mapping)
@@ -118,7 +124,7 @@ class MappingOperations:
 
     async def list(self, listing: Listing) -> dict[str, object]:
         """ListEventSourceMappings."""
-        page, marker = listing.page(await self._store.list())
+        page, marker = listing.page(await self._store.list(), self._directory)
         shown: dict[str, object] = {"EventSourceMappings": [configuration_of(stored) for stored in page]}
         return shown if marker is None else {**shown, "NextMarker": marker}
 
@@ -159,7 +165,7 @@ class MappingOperations:
         source = EventSource.parse(typed["EventSourceArn"])
         function = await self._function(typed["FunctionName"]) if "FunctionName" in changes else None
         _refuse(setting_rules(typed, source, now=self._wall()))
-        after = built_mapping(typed, before.uuid)
+        after = built_mapping(typed, before.uuid, self._directory)
         self._admission.options(after)
         if function is not None:
             await self._admission.source(after, function, making=False)
@@ -184,6 +190,7 @@ class MappingOperations:
             written = await write()
         except AlreadyMapped as error:
             raise _conflict(mapping, error.uuid) from error
+        log_cautions(mapping)
         self._changed()
         return written
 

@@ -161,6 +161,11 @@ def _destination_rules(request: CreateRequest) -> Findings:
         yield unsupported(
             "DestinationConfig", "DestinationConfig.OnSuccess does not apply to an event source mapping"
         )
+    if config.get("OnFailure") == {}:
+        yield InvalidParameterValueException(
+            "The Destination field is required for an OnFailure configuration.",
+            field="DestinationConfig.OnFailure",
+        )
     destination = config.get("OnFailure", {}).get("Destination")
     if destination and (problem := _destination_problem(destination)):
         yield InvalidParameterValueException(problem, field="DestinationConfig.OnFailure.Destination")

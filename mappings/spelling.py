@@ -55,9 +55,26 @@ def _renamed_structure(name: str, value: Mapping[str, object], problems: list[st
 def _spellings(name: str) -> Mapping[str, str]:
     spellings: dict[str, str] = {}
     for member in members(name):
-        camel = re.sub(r"^[A-Z]+(?=[A-Z][a-z])|^[A-Z]+", lambda found: found[0].lower(), member)
+        camel = _camel(member)
         spellings |= {camel: member, camel.replace("Arn", "ARN"): member}
     return spellings
+
+
+@cache
+def camel_spelling(name: str = CREATE_REQUEST) -> Mapping[str, str]:
+    """Return each member of a structure, and of those inside of it, as ACK spells it."""
+    spelled: dict[str, str] = {}
+    for member, inner in members(name).items():
+        while shape(inner)["type"] == "list":
+            inner = shape(inner)["member"]["shape"]  # noqa: PLW2901  # down to what the lists hold
+        if shape(inner)["type"] == "structure":
+            spelled |= camel_spelling(inner)
+        spelled[member] = _camel(member).replace("Arn", "ARN")
+    return spelled
+
+
+def _camel(member: str) -> str:
+    return re.sub(r"^[A-Z]+(?=[A-Z][a-z])|^[A-Z]+", lambda found: found[0].lower(), member)
 
 
 def _epoch_seconds(value: object, problems: list[str]) -> object:

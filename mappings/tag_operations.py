@@ -12,6 +12,7 @@ from mappings.errors import (
     VersionChanged,
 )
 from mappings.operations import TRIES, refuse_if_of_file
+from mappings.resolution import Asked, resolve
 from mappings.store import MappingStore, StoredMapping
 from mappings.tags import shown_tags, with_tags, without_tags
 
@@ -75,5 +76,6 @@ class TagOperations:
             raise InvalidParameterValueException(
                 "Tags on function aliases and versions are not supported. Please specify a function ARN."
             )
-        if name.name not in self._directory.listed:
-            raise ResourceNotFoundException(f"Function not found: {resource}")
+        asked = Asked(name=name, region=self._directory.home.region, home=self._directory.home)
+        if resolve(asked, self._directory.listed) is None:
+            raise asked.missing(resource)

@@ -4,6 +4,9 @@ from enum import StrEnum
 
 import structlog
 
+from mappings.cautions import cautions_of
+from mappings.model import EventSourceMapping
+
 _PLACES = 8
 
 
@@ -14,6 +17,14 @@ class Log(StrEnum):
     API_WITHOUT_AUTHENTICATION = "api_without_authentication"
     API_SECRETS_REREAD = "api_secrets_reread"
     API_SECRETS_KEPT = "api_secrets_kept"
+    MAPPING_CAUTION = "mapping_caution"
+    """AWS may refuse what was accepted."""
+
+
+def log_cautions(mapping: EventSourceMapping) -> None:
+    """Log what AWS may refuse of a mapping."""
+    for caution in cautions_of(mapping):
+        structlog.get_logger().warning(Log.MAPPING_CAUTION, mapping=mapping.label, caution=caution)
 
 
 def log_crash(error: BaseException | None) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from mappings.arns import EventSource, FunctionName
 from mappings.constraints import request_violations
+from mappings.directory import FunctionDirectory
 from mappings.errors import (
     InvalidArn,
     InvalidParameterValueException,
@@ -21,15 +22,20 @@ from mappings.wire import CreateRequest
 
 
 def mapping_from_request(
-    request: Mapping[str, object], *, now: float, uuid: str | None = None
+    request: Mapping[str, object],
+    *,
+    now: float,
+    uuid: str | None = None,
+    directory: FunctionDirectory | None = None,
 ) -> EventSourceMapping:
     """Return the mapping that the request describes, or raise what AWS would answer first.
 
-    `now` is in epoch seconds. Without a `uuid` the mapping gets the one that `stable_uuid` derives.
+    `now` is in epoch seconds. Without a `uuid` the mapping gets the one that `stable_uuid` derives. The
+    `directory` says what its function is called.
     """
     for error in _errors(request, now):
         raise error
-    return built_mapping(typed_request(request), uuid)
+    return built_mapping(typed_request(request), uuid, directory or FunctionDirectory())
 
 
 def request_errors(request: Mapping[str, object], *, now: float) -> tuple[MappingError, ...]:
@@ -104,18 +110,21 @@ def event_source_of(request: CreateRequest) -> EventSource:
         raise InvalidParameterValueException(str(error), field="EventSourceArn") from error
 
 
-def built_mapping(request: CreateRequest, uuid: str | None) -> EventSourceMapping:
+def built_mapping(
+    request: CreateRequest, uuid: str | None, directory: FunctionDirectory
+) -> EventSourceMapping:
     """Return the mapping of a request that breaks nothing."""
     source = EventSource.parse(request["EventSourceArn"])
     function = FunctionName.parse(request["FunctionName"])
-    function_arn = function.arn(region=source.region, account=source.account, partition=source.partition)
+    # Of the name alone: where a function is called something else, its mapping keeps its checkpoints.
+    named = function.arn(region=source.region, account=source.account, partition=source.partition)
     position = request.get("StartingPosition")
     pollers = request.get("ProvisionedPollerConfig", {})
     return EventSourceMapping(
-        uuid=uuid or stable_uuid(source.arn, function_arn),
+        uuid=uuid or stable_uuid(source.arn, named),
         event_source=source,
         function_name=request["FunctionName"],
-        function_arn=function_arn,
+        function_arn=directory.arn_of(request["FunctionName"], source),
         enabled=request.get("Enabled", True),
         batch_size=request.get("BatchSize", limits_of(source).batch_size),
         maximum_batching_window_in_seconds=request.get("MaximumBatchingWindowInSeconds", 0),

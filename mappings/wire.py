@@ -149,6 +149,20 @@ def request_of(mapping: EventSourceMapping) -> CreateRequest:
     return cast("CreateRequest", to_request(configuration) | named)
 
 
+def without_shown_blanks(request: Mapping[str, object]) -> Mapping[str, object]:
+    """Leave out the OnFailure without a Destination by which AWS's own answers say that there is none."""
+    config = request.get("DestinationConfig")
+    if not isinstance(config, Mapping) or not _is_blank(config.get("OnFailure")):
+        return request
+    rest = {member: value for member, value in config.items() if member != "OnFailure"}
+    others = {member: value for member, value in request.items() if member != "DestinationConfig"}
+    return {**others, "DestinationConfig": rest} if rest else others
+
+
+def _is_blank(value: object) -> bool:
+    return isinstance(value, Mapping) and all(member is None for member in value.values())
+
+
 def to_request(configuration: Mapping[str, object]) -> dict[str, object]:
     """Return the CreateEventSourceMapping request that makes a mapping like the one `configuration` shows.
 
@@ -156,4 +170,5 @@ def to_request(configuration: Mapping[str, object]) -> dict[str, object]:
     """
     shown = {member: configuration[member] for member in members(CREATE_REQUEST) if member in configuration}
     enabled = configuration.get("State") not in {State.DISABLED, State.DISABLING}
-    return {**shown, "FunctionName": configuration["FunctionArn"], "Enabled": enabled}
+    request = {**shown, "FunctionName": configuration["FunctionArn"], "Enabled": enabled}
+    return dict(without_shown_blanks(request))

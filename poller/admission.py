@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import aiohttp
+from botocore.exceptions import BotoCoreError
+
 from mappings.arns import Arn, EventSource
 from mappings.errors import (
     InvalidParameterValueException,
@@ -18,15 +21,18 @@ from poller.errors import (
     DestinationDenied,
     DestinationError,
     DestinationGone,
+    DestinationUnauthenticated,
     DestinationUnsuitable,
     SourceDenied,
     SourceError,
     SourceGone,
     SourceThrottled,
+    SourceUnauthenticated,
     SourceUnsuitable,
 )
 from poller.latest import LatestReaders
 from poller.sources import SourceParts, make_source
+from poller.sources.kinesis_fan_out import check_consumer
 from poller.surroundings import Surroundings
 from poller.targets.timeouts import FunctionTimeouts
 
@@ -101,6 +107,8 @@ class AwsAdmission:
         at_tip = making and mapping.enabled and mapping.starting_position is StartingPosition.LATEST
         with _refusals(mapping.event_source):
             topology = await source.discover()
+            if mapping.event_source.consumer_arn is not None:
+                await check_consumer(mapping.event_source, self._aws)
             # A consumer has one subscription at a time for each shard: it is left to whoever reads.
             if at_tip and mapping.event_source.consumer_arn is None:
                 await self._latest.open(mapping.uuid, source, topology.shards, self._surroundings.opening)
@@ -114,6 +122,12 @@ class AwsAdmission:
         service = Arn.parse(text).service
         try:
             await make_destination(text, region=mapping.event_source.region, aws=self._aws).check()
+        except (BotoCoreError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise ServiceException(
+                f"The destination could not be asked: {text}: {type(error).__name__}: {error}"
+            ) from error
+        except DestinationUnauthenticated as error:
+            raise _unauthenticated(str(error)) from error
         except DestinationDenied as error:
             raise _denied(service) from error
         except (DestinationGone, DestinationUnsuitable) as error:
@@ -139,6 +153,10 @@ def _refusals(source: EventSource) -> Iterator[None]:
         yield
     except SourceError as error:
         raise _refusal(error, source) from error
+    except (BotoCoreError, aiohttp.ClientError, OSError, ValueError) as error:
+        raise ServiceException(
+            f"The event source could not be asked: {source.arn}: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _refusal(error: SourceError, source: EventSource) -> MappingError:
@@ -146,6 +164,8 @@ def _refusal(error: SourceError, source: EventSource) -> MappingError:
     match error:
         case SourceGone():
             return _invalid(f"Stream not found: {source.arn}" if stream else NO_QUEUE)
+        case SourceUnauthenticated():
+            return _unauthenticated(str(error))
         case SourceDenied():
             return _invalid(STREAM_DENIED.format(arn=source.arn) if stream else QUEUE_DENIED)
         case SourceUnsuitable():
@@ -154,6 +174,11 @@ def _refusal(error: SourceError, source: EventSource) -> MappingError:
             return TooManyRequestsException("Rate exceeded", retry_after_s=1)
         case _:
             return ServiceException(f"The event source could not be reached: {error}")
+
+
+def _unauthenticated(what: str) -> ServiceException:
+    """No right of the function is missing: whoever runs the poller has to mend its credentials."""
+    return ServiceException(f"The poller's own AWS credentials are missing, expired or not valid: {what}")
 
 
 def _invalid(message: str) -> InvalidParameterValueException:

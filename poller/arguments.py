@@ -1,5 +1,6 @@
 """How a command takes files: the arguments and options for them, and the set of mappings that they mean."""
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -46,14 +47,27 @@ class FileArguments:
         """Read the files, and say what is left out; what is wrong ends the process with exit code 2."""
         from mappings.errors import InvalidFile  # noqa: PLC0415  # heavy
         from mappings.files import read_mapping_files  # noqa: PLC0415
+        from mappings.home import DEFAULT_REGION, Home  # noqa: PLC0415
 
+        home = Home(region=os.environ.get("AWS_REGION") or DEFAULT_REGION)
         try:
-            found = read_mapping_files(self.files, now=time.time(), given=given or self.given())
+            found = read_mapping_files(self.files, now=time.time(), given=given or self.given(), home=home)
         except InvalidFile as error:
             refuse(*error.problems)
+        for note in found.notes:
+            click.echo(f"note: {note}", err=True)
         for place in found.skipped:
             click.echo(f"skipped: {place}", err=True)
         return found
+
+
+def warn(found: "MappingSet") -> None:
+    """Say what AWS may refuse of what the files mean."""
+    from mappings.cautions import cautions_of  # noqa: PLC0415  # heavy
+
+    for mapping in found.mappings:
+        for caution in cautions_of(mapping):
+            click.echo(f"warning: {found.file_of[mapping.uuid]}: {mapping.label}: {caution}", err=True)
 
 
 def takes_files(*, required: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -1,5 +1,6 @@
 """One AWS session: its clients and calls, each for a service and region, and what their errors mean."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Self
@@ -12,12 +13,17 @@ from aiobotocore.session import get_session
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    CredentialRetrievalError,
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
+    ProfileNotFound,
+    SSOTokenLoadError,
+    TokenRetrievalError,
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
+from poller.aws_environment import endpoint_problems
 from poller.calls import Call, ClientCall, HotCall, time_of
 from poller.errors import (
     IteratorExpired,
@@ -28,7 +34,9 @@ from poller.errors import (
     SourceGone,
     SourceThrottled,
     SourceTooLarge,
+    SourceUnauthenticated,
     SourceUnavailable,
+    StartError,
 )
 from poller.hot_path.connections import AnswerTooLarge
 from poller.hot_path.route import HotPath, Route
@@ -41,19 +49,17 @@ CONNECT_TIMEOUT_S = 5.0
 MAX_CONNECTIONS = 1024
 # Emulators use it to say that they have no accounts; it is never a real one.
 NO_ACCOUNT = "000000000000"
+_ACCOUNT = re.compile(r"[0-9]{12}")
 
 _GONE = {
     "AWS.SimpleQueueService.NonExistentQueue",
     "QueueDoesNotExist",
     "ResourceNotFoundException",
 }
-_DENIED = {
+DENIED_CODES = {
     "AccessDenied",
     "AccessDeniedException",
     "AuthorizationError",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidClientTokenId",
     "KMSAccessDeniedException",
     "KMSDisabledException",
     "KMSInvalidStateException",
@@ -62,6 +68,17 @@ _DENIED = {
     "KmsAccessDenied",
     "KmsDisabled",
     "OptInRequired",
+}
+_UNAUTHENTICATED = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidToken",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "RequestExpired",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
@@ -78,7 +95,8 @@ _THROTTLED = {
 }
 _BY_CODE: dict[str, type[SourceError]] = {
     **dict.fromkeys(_GONE, SourceGone),
-    **dict.fromkeys(_DENIED, SourceDenied),
+    **dict.fromkeys(DENIED_CODES, SourceDenied),
+    **dict.fromkeys(_UNAUTHENTICATED, SourceUnauthenticated),
     **dict.fromkeys(_THROTTLED, SourceThrottled),
     "ExpiredIteratorException": IteratorExpired,
     "InvalidArgumentException": PositionUnknown,
@@ -140,6 +158,36 @@ class Aws:
                 context = self._session.create_client(service, region_name=region, config=config)
                 self._clients[key] = await self._open.enter_async_context(context)
             return self._clients[key]
+
+    async def check(self, environment: Mapping[str, str], region: str) -> None:
+        """Raise StartError where the environment or the SDK's own files allow no client at all.
+
+        What fails here would fail each time, and waiting does not mend it.
+        """
+        problems = [StartError(problem) for problem in endpoint_problems(environment)]
+        if problems:
+            raise ExceptionGroup("environment", problems)
+        try:
+            await self.client("sts", region)
+        except ProfileNotFound as error:
+            name = "AWS_DEFAULT_PROFILE" if environment.get("AWS_DEFAULT_PROFILE") else "AWS_PROFILE"
+            raise StartError(
+                f"{name}: {error}: add it to the SDK's configuration file, or unset {name}"
+            ) from error
+        except (BotoCoreError, OSError, ValueError) as error:
+            raise StartError(
+                f"the AWS SDK cannot be used as it is configured: {type(error).__name__}: {error}: mend the "
+                "AWS_ variables or the files that it reads (AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE)"
+            ) from error
+
+    async def account(self, region: str) -> str | None:
+        """The account of the credentials; None where nobody tells."""
+        try:
+            client = await self.client("sts", region)
+            account = (await client.get_caller_identity()).get("Account")
+        except Exception:  # noqa: BLE001  # what stands in for AWS may have no STS, and answer anything
+            return None
+        return account if isinstance(account, str) and _ACCOUNT.fullmatch(account) else None
 
     async def serves(self, service: str, region: str) -> bool:
         """Whether AWS itself answers for a service, and no server that stands in for it."""
@@ -223,7 +271,9 @@ def source_error(error: BaseException, source: str) -> SourceError | None:
             code = error_code(error)
             return _BY_CODE.get(code, SourceUnavailable)(f"{error.operation_name} on {source}: {code}")
         case NoCredentialsError() | PartialCredentialsError():
-            return SourceDenied(f"{source}: no AWS credentials were found")
+            return SourceUnauthenticated(f"{source}: no AWS credentials were found")
+        case CredentialRetrievalError() | TokenRetrievalError() | SSOTokenLoadError():
+            return SourceUnauthenticated(f"{source}: no AWS credentials could be fetched: {error}")
         case AnswerTooLarge():
             return SourceTooLarge(f"{source}: {error.kwargs['error']}")
         case HTTPClientError() if "error" in error.kwargs:

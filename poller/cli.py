@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from poller.arguments import FileArguments, refuse, takes_files
+from poller.arguments import FileArguments, refuse, takes_files, warn
 from poller.conversions import export_mappings, import_mappings, print_policy
 from poller.starting import run_to_end, settings_of
 from poller.state_commands import state
@@ -105,6 +105,7 @@ def run(sources: FileArguments, **flags: str | bool | None) -> None:
 def validate(sources: FileArguments) -> None:
     """Check mapping files and import their handlers; exit code 2 names what is wrong."""
     mapping_set = sources.read()
+    warn(mapping_set)
 
     from poller.settings import handler_environment  # noqa: PLC0415  # heavy
     from poller.targets import check_functions  # noqa: PLC0415
@@ -174,5 +175,5 @@ def invoke(*, kind: str | None, api_token_file: str | None, **asked: Any) -> Non
         refuse(str(error))
 
 
-def _say_ready(mappings: int) -> None:
-    click.echo(f"ready mappings={mappings}")
+def _say_ready(mappings: int, problems: int) -> None:
+    click.echo(f"ready mappings={mappings}" + (f" problems={problems}" if problems else ""))

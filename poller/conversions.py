@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from poller.arguments import FileArguments, refuse, takes_files
+from poller.arguments import FileArguments, refuse, takes_files, warn
 from poller.starting import settings_of
 
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ def import_mappings(sources: FileArguments) -> None:
     """Print one mapping file with all mappings that the files mean.
 
     The files are mapping files, CloudFormation, SAM and synthesized CDK templates, the output of `terraform
-    show -json` for a plan or a state, serverless.yml, and ACK manifests; what they are is told by their
-    content. `run` and `validate` take the same files as they are: this shows how they are understood.
+    show -json` for a plan or a state, serverless.yml, ACK manifests, and mappings as the AWS CLI prints or
+    takes them; what they are is told by their content. A directory may be a cdk.out. `run` and
+    `validate` take the same files as they are: this shows how they are understood.
     """
     mapping_set = sources.read()
 
@@ -45,6 +46,7 @@ def export_mappings(sources: FileArguments, out: str | None) -> None:
     --out. Functions keep their names, except that one defined as `lambda: NAME` is that NAME.
     """
     mapping_set = sources.read()
+    warn(mapping_set)
 
     from mappings.writing import as_cli_inputs, as_json  # noqa: PLC0415  # heavy
 

@@ -97,6 +97,10 @@ class Counts:
     requests: dict[tuple[str, str], int] = field(default_factory=dict)
     """Requests to the source by operation and outcome."""
     receipts_expired: int = 0
+    released: int = 0
+    """Messages that were received and given back unrun."""
+    lapsed: int = 0
+    """Messages that waited until others could have them, and were not run."""
 
     in_flight: int = 0
     """Records that were read and are not resolved."""

@@ -5,7 +5,8 @@
     │   ├── SourceUnavailable       passing: back off and go on
     │   ├── SourceThrottled         passing: back off, the source said so
     │   ├── SourceGone              it does not exist: report, ask again each minute
-    │   ├── SourceDenied            credentials or rights: report, ask again each minute
+    │   ├── SourceDenied            a right is missing: report, ask again each minute
+    │   │   └── SourceUnauthenticated   the poller has no credentials that are valid
     │   ├── SourceUnsuitable        its settings do not fit the mapping: report, ask again each minute
     │   ├── SourceTooLarge          an answer was larger than is taken in: ask for fewer records
     │   ├── IteratorExpired         open the shard again after the last record read
@@ -15,6 +16,7 @@
     │   ├── DestinationUnavailable  passing: back off and go on
     │   ├── DestinationGone         it does not exist: report, try again each minute
     │   ├── DestinationDenied       credentials or rights: report, try again each minute
+    │   │   ├── DestinationUnauthenticated  the poller has no credentials that are valid
     │   │   └── DestinationKeyRefused   the key that encrypts it cannot be used
     │   └── DestinationUnsuitable   it does not take the document: report, try again each minute
     ├── StateError                  the state store
@@ -54,6 +56,10 @@ class SourceDenied(SourceError):
     """Credentials are missing, expired or lack a right."""
 
 
+class SourceUnauthenticated(SourceDenied):
+    """Credentials are missing, expired or not valid: it is nobody's right that is missing."""
+
+
 class SourceUnsuitable(SourceError):
     """The source exists, but not as the mapping needs it."""
 
@@ -88,6 +94,10 @@ class DestinationGone(DestinationError):
 
 class DestinationDenied(DestinationError):
     """Credentials are missing, expired or lack a right, also on the key that encrypts."""
+
+
+class DestinationUnauthenticated(DestinationDenied):
+    """Credentials are missing, expired or not valid."""
 
 
 class DestinationKeyRefused(DestinationDenied):

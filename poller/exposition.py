@@ -39,6 +39,8 @@ _NUMBERS: Sequence[tuple[Metric, frozenset[SourceKind], Callable[[Counts], float
     (metrics.ON_FAILURE_DELIVERED, STREAM, lambda c: c.on_failure_delivered),
     (metrics.DELETED, QUEUE, lambda c: c.deleted),
     (metrics.RECEIPTS_EXPIRED, QUEUE, lambda c: c.receipts_expired),
+    (metrics.RELEASED, QUEUE, lambda c: c.released),
+    (metrics.LAPSED, QUEUE, lambda c: c.lapsed),
     (metrics.INFLIGHT_INVOCATIONS, ALL, lambda c: c.invocations),
     (metrics.BUFFERED_BYTES, ALL, lambda c: c.buffered_bytes),
     (metrics.POLLERS, ALL, lambda c: c.pollers),
@@ -155,6 +157,9 @@ class _Mappings(Collector):
         for metric, histogram in _HISTOGRAMS:
             yield _histogram(metric, [(_labels(view), histogram(meter.counts)) for view, meter in running])
         yield from _requests(running)
+        waiting = [(_labels(view), meter.waiting()) for view, meter in _of(running, QUEUE)]
+        yield _family(metrics.WAITING, [(labels, count) for labels, (count, _) in waiting])
+        yield _family(metrics.WAITING_AGE, [(labels, age_s) for labels, (_, age_s) in waiting])
         streams = _of(running, STREAM)
         yield _family(metrics.ITERATOR_AGE, self._by_shard(streams, lambda meter: meter.iterator_age_s))
         yield _family(metrics.BEHIND_LATEST, self._by_shard(streams, lambda meter: meter.behind_s))

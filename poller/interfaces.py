@@ -3,8 +3,8 @@
 Implementations are dumb: they never retry, never batch and never decide. What they may raise is in `errors`.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -15,6 +15,7 @@ from poller.core.members import Member
 from poller.core.outcomes import Outcome
 from poller.core.records import Page, Position, Record, Shard, Topology
 from poller.core.timewindow import WindowState
+from poller.core.visibility import Visibility
 
 
 class Clock(Protocol):
@@ -30,16 +31,18 @@ class Clock(Protocol):
 
 
 class Unsettled(Struct, frozen=True, kw_only=True):
-    """What a source did not settle of what it was told."""
+    """What a queue did not do of what it was asked."""
 
     again: Sequence[Record] = ()
     """Worth another try."""
     lost: Sequence[Record] = ()
-    """Beyond it: the receipt has expired, so that the source delivers these again by itself."""
+    """Beyond it: the receipt has expired, so that the queue delivers these again by itself."""
+    reason: str = ""
+    """Why, in the queue's words."""
 
 
 class Reader(Protocol):
-    """An open shard or queue. Used by one poller."""
+    """An open shard or queue."""
 
     async def receive(self, limit: int, wait_s: float) -> Page:
         """Read up to `limit` records, in order; a source that can wait does so for up to `wait_s`.
@@ -48,10 +51,18 @@ class Reader(Protocol):
         """
         ...
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:
-        """Tell the source what is finished and what others may take at once; both may be empty.
 
-        Returns those of `done` that were not settled. A stream has nothing to be told.
+class QueueReader(Reader, Protocol):
+    """An open queue. Any number of its calls may be under way at once."""
+
+    async def delete(self, records: Sequence[Record]) -> Unsettled:
+        """Delete up to ten messages; returns those that were not deleted."""
+        ...
+
+    async def hide(self, records: Sequence[Record], seconds: float) -> Unsettled:
+        """Hide up to ten messages from others for so long from now on; 0 shows them at once.
+
+        Returns those that were not changed. Raises SourceDenied where that is not allowed.
         """
         ...
 
@@ -66,6 +77,24 @@ class Source(Protocol):
     async def open(self, shard: Shard, after: Position) -> Reader:
         """Open a shard at a position. Raises PositionExpired where that position was trimmed."""
         ...
+
+
+@runtime_checkable
+class QueueSource(Source, Protocol):
+    """One queue of one mapping."""
+
+    @property
+    def visibility(self) -> Visibility:
+        """How long its messages stay hidden, as of the last `discover`."""
+        ...
+
+    async def open(self, shard: Shard, after: Position) -> QueueReader:
+        """Open the queue."""
+        ...
+
+
+class NotStarted(Exception):
+    """Raised by `Invocation.start`: the batch must not run as it is, or not now."""
 
 
 class Invocation(Struct, frozen=True, kw_only=True):
@@ -89,10 +118,15 @@ class Invocation(Struct, frozen=True, kw_only=True):
     """Takes what the invocation prints."""
     by_caller: bool = False
     """Whether a client waits for the answer, who is refused rather than kept waiting for a slot."""
+    start: Callable[[], None] | None = None
+    """Called once the function has a slot, right before the event is sent.
+
+    Raises NotStarted, which leaves `invoke`: the slot is given back and nothing is sent.
+    """
 
 
 class Target(Protocol):
-    """A function. Answers with data; raises only for bugs of ours."""
+    """A function. Answers with data; raises only NotStarted, and for bugs of ours."""
 
     async def ready(self) -> bool:
         """Whether it could take an invocation now. Nothing is received for a function that is not there."""

@@ -7,43 +7,34 @@ from dataclasses import dataclass
 from poller.core.backoff import spread
 from poller.core.batching import Batch, Gatherer
 from poller.core.discards import Discard
-from poller.core.outcomes import Outcome, TooLarge
-from poller.core.payload import MAX_PAYLOAD_BYTES, encode_records
 from poller.core.records import Record
-from poller.core.retrying import Now, RetryPolicy, Verdict
+from poller.core.retrying import Now, StreamRetry, Verdict
 from poller.core.windows import Windows
-from poller.gates import Gate
-from poller.interfaces import Invocation, Target
+from poller.delivering import Delivery
 from poller.surroundings import Surroundings
 from poller.telemetry import Meter
 from poller.waiting import Signal
 
 LOOK_S = 0.2  # between looks whether a worker that was not heard of may go on
 
-Resolve = Callable[[Sequence[Record], Sequence[Record], Discard | None], Awaitable[None]]
-"""Called with records done, records left to the source, and what was given up."""
+Resolve = Callable[[Sequence[Record], Discard | None], Awaitable[None]]
+"""Called with records done, and what was given up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneParts:
     """What a lane works with; all lanes of a shard share them."""
 
-    target: Target
-    policy: RetryPolicy
+    delivery: Delivery
+    policy: StreamRetry
     windows: Windows
     surroundings: Surroundings
     meter: Meter
-    shard: str
     resolve: Resolve
     changed: Signal
     """Set when the lane may have become hungry."""
-    gate: Gate
     may_act: Callable[[], bool]
     """Whether this worker may act for the shard now. Asked right before each delivery."""
-    prefetch: bool
-    """Whether records are gathered for the next batch while one is being invoked."""
-    wall: Callable[[], float]
-    """Tells the time by which records grow old, epoch seconds."""
 
 
 class Lane:
@@ -56,13 +47,12 @@ class Lane:
         self._busy = False
         self._closing = False
         self._halted = False
-        self._hurried = False
         self._interrupted: list[Record] = []
 
     @property
     def room(self) -> int:
         """How many more records it wants now."""
-        return 0 if self._busy and not self._parts.prefetch else self._batcher.room
+        return self._batcher.room
 
     @property
     def busy(self) -> bool:
@@ -81,10 +71,6 @@ class Lane:
             self._batcher.add(records, self._monotonic())
             self._offered.set()
 
-    def give_up_repeated(self, records: Sequence[Record]) -> Sequence[Record]:
-        """Messages gathered earlier that came again among these; they are gathered no more."""
-        return self._batcher.drop_repeated(records)
-
     def wake(self) -> None:
         """Something may be due that nothing was handed over for."""
         self._offered.set()
@@ -93,10 +79,6 @@ class Lane:
         """Begin no delivery any more; what is there is left over."""
         self._halted = True
         self._offered.set()
-
-    def hurry(self) -> None:
-        """What the function refuses from now on is left over, with all that comes after it."""
-        self._hurried = True
 
     @property
     def _stopping(self) -> bool:
@@ -127,8 +109,6 @@ class Lane:
         work = deque((batch,))
         while work and not self._stopping:
             delay_s = await self._deliver(work)
-            if work and work[0].refusals and self._hurried:
-                self.halt()
             if work:
                 await self._rest(delay_s)
         self._interrupted += [record for part in work for record in part.records]
@@ -144,22 +124,14 @@ class Lane:
 
     async def _deliver(self, work: deque[Batch]) -> float:
         """Deliver the first batch of `work` once, and put what is to be retried in front of the rest."""
-        records = work[0].records
-        if not await self._parts.gate.enter(records):
-            return 0.0
-        try:
-            return await self._deliver_once(work)
-        finally:
-            self._parts.gate.leave(records)
-
-    async def _deliver_once(self, work: deque[Batch]) -> float:
         parts = self._parts
         batch = await self._admit(parts.windows.next(work))
         if batch is None or not await self._may_act(batch):
             return 0.0
-        outcome = await self._invoke(batch)
-        verdict = parts.policy.judge(batch, outcome, self._now())
-        parts.meter.judged(outcome, verdict)
+        attempt = batch.tries + batch.refusals + 1
+        delivered = await parts.delivery.invoke(batch, records=batch.records, attempt=attempt)
+        verdict = parts.policy.judge(batch, delivered.outcome, self._now())
+        parts.meter.judged(parts.delivery.shard, batch, delivered, verdict)
         parts.windows.judged(batch, verdict.state)
         await self._apply(verdict)
         work.extendleft(reversed(verdict.retry))
@@ -169,8 +141,8 @@ class Lane:
         """What of a batch may be delivered now; to give up the rest takes time, so it is looked at again."""
         parts = self._parts
         admission = parts.policy.admit(batch, self._now())
-        while admission.left or admission.discard:
-            await parts.resolve((), admission.left, admission.discard)
+        while admission.discard:
+            await parts.resolve((), admission.discard)
             if admission.deliver is None:
                 return None
             if self._stopping:
@@ -187,28 +159,12 @@ class Lane:
             self._interrupted += batch.records
         return not self._stopping
 
-    async def _invoke(self, batch: Batch) -> Outcome:
-        parts = self._parts
-        begun = self._monotonic()
-        payload = encode_records(batch.records, batch.members)
-        parts.meter.batched(batch, len(payload))
-        if len(payload) > MAX_PAYLOAD_BYTES:
-            outcome: Outcome = TooLarge(size=len(payload))
-        else:
-            attempt = batch.tries + batch.refusals + 1
-            outcome = await parts.target.invoke(
-                Invocation(payload=payload, request_id=batch.id, attempt=attempt, mapping=parts.meter.mapping)
-            )
-        now = self._now()
-        parts.meter.delivered(parts.shard, batch, outcome, duration_s=now.monotonic - begun, now=now)
-        return outcome
-
     async def _apply(self, verdict: Verdict) -> None:
-        if verdict.done or verdict.left or verdict.discard or verdict.state is not None:
-            await self._parts.resolve(verdict.done, verdict.left, verdict.discard)
+        if verdict.done or verdict.discard or verdict.state is not None:
+            await self._parts.resolve(verdict.done, verdict.discard)
 
     def _monotonic(self) -> float:
         return self._parts.surroundings.clock.monotonic()
 
     def _now(self) -> Now:
-        return Now(monotonic=self._monotonic(), wall=self._parts.wall())
+        return self._parts.delivery.now()

@@ -4,6 +4,7 @@ from collections.abc import Coroutine, Sequence
 from typing import TypeVar
 
 from poller.core.records import Page, Position, Record, Shard, Topology
+from poller.core.visibility import Visibility
 from poller.errors import (
     IteratorExpired,
     PositionExpired,
@@ -13,10 +14,11 @@ from poller.errors import (
     SourceGone,
     SourceThrottled,
     SourceTooLarge,
+    SourceUnauthenticated,
     SourceUnavailable,
     SourceUnsuitable,
 )
-from poller.interfaces import Clock, Reader, Source, Unsettled
+from poller.interfaces import Clock, QueueReader, QueueSource, Reader, Source, Unsettled
 from poller.telemetry import Meter
 
 Answer = TypeVar("Answer")
@@ -26,6 +28,7 @@ OUTCOMES: dict[type[SourceError], str] = {
     SourceThrottled: "throttled",
     SourceGone: "gone",
     SourceDenied: "denied",
+    SourceUnauthenticated: "denied",
     SourceUnsuitable: "unsuitable",
     SourceTooLarge: "too_large",
     IteratorExpired: "iterator_expired",
@@ -69,6 +72,24 @@ class MeteredSource:
         return answer
 
 
+class MeteredQueueSource(MeteredSource):
+    """A queue whose requests are counted."""
+
+    def __init__(self, source: QueueSource, meter: Meter, clock: Clock) -> None:
+        super().__init__(source, meter, clock)
+        self._queue = source
+
+    @property
+    def visibility(self) -> Visibility:
+        """How long its messages stay hidden."""
+        return self._queue.visibility
+
+    async def open(self, shard: Shard, after: Position) -> "MeteredQueueReader":
+        """Open the queue."""
+        self.asking()
+        return MeteredQueueReader(await self.counted("open", self._queue.open(shard, after)), self)
+
+
 class MeteredReader:
     """A reader whose requests are counted."""
 
@@ -81,10 +102,19 @@ class MeteredReader:
         self._source.asking()
         return await self._source.counted("receive", self._reader.receive(limit, wait_s))
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:
-        """Tell the source; a stream, which has nothing to be told, was not asked."""
-        request = self._reader.settle(done, release)
-        told = (*done[:1], *release[:1])
-        if not told or told[0].position is not None:
-            return await request
-        return await self._source.counted("delete" if done else "release", request)
+
+class MeteredQueueReader(MeteredReader):
+    """A queue's reader whose requests are counted."""
+
+    def __init__(self, reader: QueueReader, source: MeteredSource) -> None:
+        super().__init__(reader, source)
+        self._queue = reader
+
+    async def delete(self, records: Sequence[Record]) -> Unsettled:
+        """Delete messages."""
+        return await self._source.counted("delete", self._queue.delete(records))
+
+    async def hide(self, records: Sequence[Record], seconds: float) -> Unsettled:
+        """Renew or release messages."""
+        request = self._queue.hide(records, seconds)
+        return await self._source.counted("renew" if seconds else "release", request)

@@ -122,6 +122,27 @@ RECEIPTS_EXPIRED = Metric(
     "Messages that were handled but not deleted in time: they are delivered again.",
 )
 
+RELEASED = Metric(
+    "esm_released_messages_total",
+    Kind.COUNTER,
+    "Messages that were received and given back unrun, which costs each of them a receive.",
+)
+LAPSED = Metric(
+    "esm_lapsed_messages_total",
+    Kind.COUNTER,
+    "Messages that waited until others could have them, and were not run.",
+)
+WAITING = Metric(
+    "esm_waiting_messages",
+    Kind.GAUGE,
+    "Messages that were received and wait for a batch, for a slot of the function, or after a refusal.",
+)
+WAITING_AGE = Metric(
+    "esm_waiting_age_seconds",
+    Kind.GAUGE,
+    "Since the message was received that has waited longest; 0 where none waits.",
+)
+
 # ----- asynchronous events, by function: AWS's metrics of asynchronous invocation
 OF_FUNCTION = ("function",)
 ASYNC_EVENTS_RECEIVED = Metric(

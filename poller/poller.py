@@ -1,4 +1,4 @@
-"""Reads one shard or queue: receive, filter, split to lanes."""
+"""Reads one shard: receive, filter, split to lanes."""
 
 from collections.abc import Callable, Sequence
 from math import isfinite
@@ -7,10 +7,12 @@ import anyio
 
 from poller.core.lanes import split
 from poller.core.pacing import ReadLimit, next_page_bytes
-from poller.core.records import Page, Position, PositionKind, Record, Shard, without_repeats
+from poller.core.records import Page, Position, PositionKind, Record, Shard
 from poller.core.recovery import casts_doubt, react
+from poller.core.retrying import Now
 from poller.core.service_time import ServiceTime
 from poller.core.timewindow import WindowState
+from poller.delivering import Delivery
 from poller.discarder import Discarder
 from poller.doubts import Doubt, Doubts, NoDoubts
 from poller.errors import LeaseLost, SourceError
@@ -20,7 +22,6 @@ from poller.poller_parts import PollerParts
 from poller.settler import Save, Settler, SettlerParts
 from poller.watch import MEMORY
 
-RELEASE_LIMIT_S = 5.0
 DOUBT_LOOK_S = 0.2  # between looks whether a doubt is resolved
 TRIMS_TO_BELIEVE = 3  # in a row, each at a fresh horizon, before a closed shard is taken for empty
 
@@ -54,6 +55,7 @@ class Poller:
         self._evicted = False
         self._vanished = False
         self._trimmed_in_a_row = 0
+        self._reader: Reader | None = None
         self._reopen = True
         self._page_bytes = parts.rules.page_bytes
         self._scope = f"{parts.mapping}/{shard.id}"
@@ -83,18 +85,14 @@ class Poller:
     def _make_lanes(self, may_act: Callable[[], bool]) -> Sequence[Lane]:
         parts, rules = self._parts, self._parts.rules
         lane_parts = LaneParts(
-            target=parts.target,
+            delivery=Delivery(target=parts.target, meter=parts.meter, shard=self._shard.id, now=self._now),
             policy=rules.retry(self._scope),
             windows=self._windows,
             surroundings=parts.surroundings,
             meter=parts.meter,
-            shard=self._shard.id,
             resolve=self._settler.resolve,
             changed=self._changed,
-            gate=parts.gate,
             may_act=may_act,
-            prefetch=rules.prefetch,
-            wall=self._wall,
         )
         return [Lane(self._windows.batcher(rules.batch_limits), lane_parts) for _ in range(rules.lanes)]
 
@@ -103,15 +101,9 @@ class Poller:
         """Whether a batch is in hand."""
         return any(lane.busy for lane in self._lanes)
 
-    def retire(self, *, for_good: bool = False) -> None:
-        """Receive no more, deliver what is there, then end.
-
-        `for_good` says that somebody waits for the end: what the function refuses then is given back.
-        """
+    def retire(self) -> None:
+        """Read no more, deliver what is there, then end."""
         self._retired = True
-        if for_good:
-            for lane in self._lanes:
-                lane.hurry()
         self._wake()
 
     def hand_over(self) -> None:
@@ -170,12 +162,8 @@ class Poller:
             return False
         finally:
             self._parts.meter.counts.pollers -= 1
-            # Also when cut short: what was not started must not stay invisible. Shielded, with its own limit.
-            try:
-                with anyio.move_on_after(RELEASE_LIMIT_S, shield=True):
-                    await self._settler.release([r for lane in self._lanes for r in lane.leftovers()])
-            finally:
-                self._settler.close()
+            self._settler.release([r for lane in self._lanes for r in lane.leftovers()])
+            self._settler.close()
 
     @property
     def _stopping(self) -> bool:
@@ -224,7 +212,7 @@ class Poller:
             clock = self._parts.surroundings.clock
             begun, limit = clock.monotonic(), self._limit()
             self._asked = limit
-            page = await reader.receive(limit, self._wait_s())
+            page = await reader.receive(limit, 0.0)
             self._asked = 1
             self._read_limit.answered()
             self._parts.meter.read(limit)
@@ -234,12 +222,12 @@ class Poller:
             budget.take(-page_bytes)
 
     async def _open(self) -> Reader:
-        if self._settler.reader is None or self._reopen:
+        if self._reader is None or self._reopen:
             async with self._parts.surroundings.opening:
-                self._settler.reader = await self._parts.source.open(self._shard, self._read_to)
+                self._reader = await self._parts.source.open(self._shard, self._read_to)
             self._reopen = False
             self._on_open()
-        return self._settler.reader
+        return self._reader
 
     async def _hunger(self) -> None:
         """Wait until a lane wants records, and the shard does not hold too much already.
@@ -256,37 +244,25 @@ class Poller:
         return not full and any(lane.room for lane in self._lanes)
 
     def _limit(self) -> int:
-        """A queue's message is invisible to others from its receive on: ask for no more than can be used."""
-        most = self._read_limit.most
-        wanted = most if self._parts.rules.prefetch else sum(lane.room for lane in self._lanes)
-        return max(min(most, wanted), 1)
-
-    def _wait_s(self) -> float:
-        windows = [lane.window_left_s for lane in self._lanes]
-        return min([self._parts.rules.long_poll_s, *(w for w in windows if w is not None)])
+        return max(self._read_limit.most, 1)
 
     async def _take_in(self, page: Page) -> None:
         records = page.records
         if not records:
             return
-        if records[-1].position is not None:
-            self._read_to = Position.after(records[-1].position)
+        last = records[-1].position
+        assert last is not None
+        self._read_to = Position.after(last)
         self._settler.admit(records)
         if self._drain.requested:
-            await self._settler.release(records)
+            self._settler.release(records)
             return
-        records, repeated = without_repeats(records)
         wanted = await self._filter(records)
         for lane, dealt in zip(self._lanes, split(wanted, len(self._lanes)), strict=True):
-            repeated = (*repeated, *lane.give_up_repeated(dealt))
             lane.offer(dealt)
-        if repeated:
-            await self._settler.resolve((), repeated, None)
 
     def _notice_time(self, page: Page) -> None:
         """A stream tells its time, by which records grow old; so it is seen whether ours is right."""
-        if not self._parts.rules.tells_time:
-            return
         clock = self._parts.surroundings.clock
         now = clock.monotonic()
         self._service_time.see(page, now)
@@ -294,12 +270,12 @@ class Poller:
         if page.behind_s is not None:
             self._parts.meter.behind(self._shard.id, page.behind_s)
 
+    def _now(self) -> Now:
+        return Now(monotonic=self._parts.surroundings.clock.monotonic(), wall=self._wall())
+
     def _wall(self) -> float:
         """The time by which records grow old. What a source has not told yet makes none of them old."""
-        clock = self._parts.surroundings.clock
-        if not self._parts.rules.tells_time:
-            return clock.wall()
-        now = self._service_time.at(clock.monotonic())
+        now = self._service_time.at(self._parts.surroundings.clock.monotonic())
         return float("-inf") if now is None else now
 
     def _notice_tip(self, page: Page, elapsed_s: float) -> None:

@@ -1,9 +1,8 @@
-"""What the pollers of one mapping share."""
+"""What the pollers of one stream share."""
 
 from dataclasses import dataclass
 
 from poller.discarder import OnFailure
-from poller.gates import Gate
 from poller.interfaces import Source, Target
 from poller.rules import Rules
 from poller.surroundings import Surroundings
@@ -20,7 +19,6 @@ class PollerParts:
     source: Source
     target: Target
     rules: Rules
-    gate: Gate
     on_failure: OnFailure | None
     watch: Watch
     surroundings: Surroundings

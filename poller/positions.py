@@ -1,6 +1,8 @@
 """Positions on the move: out of a state, into another, and from an application that was read with KCL."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,13 @@ import orjson
 
 from mappings.model import EventSourceMapping
 from poller.aws import Aws, source_errors
+from poller.core.filed import is_entry
 from poller.core.kcl import KclRow, KclUnusable, has_moved, leases_from_kcl, owners, row_of
 from poller.core.leasing import Lease
 from poller.core.records import Position
 from poller.core.timewindow import WindowState
 from poller.errors import SourceError, StateRefused
+from poller.file_book import known_uuid
 from poller.settings import Settings
 from poller.sources import SourceParts, make_source
 from poller.state import State
@@ -66,6 +70,7 @@ async def import_kcl(
     """
     region = mapping.event_source.region
     async with Aws() as aws:
+        await aws.check(os.environ, region)
         client = await aws.client("dynamodb", region)
         try:
             rows = await _scan(client, table)
@@ -85,6 +90,8 @@ async def import_kcl(
     except KclUnusable as error:
         raise StateRefused(f"table {table}: {error}") from error
     async with opened(settings) as state:
+        uuid = await known_uuid(state.leases, mapping)
+        leases = [replace(lease, mapping=uuid) for lease in leases]
         return "\n".join([await _replace(state, leases, force=force), *notes])
 
 
@@ -111,7 +118,7 @@ async def _refuse_running(
 
 
 async def _replace(state: State, leases: Sequence[Lease], *, force: bool) -> str:
-    mappings = sorted({lease.mapping for lease in leases})
+    mappings = sorted({lease.mapping for lease in leases if not is_entry(lease)})
     old = {uuid: await state.leases.list(uuid) for uuid in mappings}
     living = set() if state.members is None else {m.id for m in await state.members.members() if not m.dead}
     for uuid, held in old.items():
@@ -120,10 +127,12 @@ async def _replace(state: State, leases: Sequence[Lease], *, force: bool) -> str
             raise StateRefused(f"mapping {uuid} is being read by {len(readers)} workers: end them first")
         if held and not force:
             raise StateRefused(f"mapping {uuid} has {len(held)} positions; replace them with --force")
-    for uuid in old:
+    # What files are known by goes with the positions.
+    for uuid in {lease.mapping for lease in leases}:
         await state.leases.clear(uuid)
     await state.leases.create(leases)
-    return f"took in {len(leases)} positions of {len(mappings)} mappings"
+    positions = sum(not is_entry(lease) for lease in leases)
+    return f"took in {positions} positions of {len(mappings)} mappings"
 
 
 async def _scan(client: Any, table: str) -> Sequence[KclRow]:

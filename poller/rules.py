@@ -13,7 +13,7 @@ from poller.core.listing import ListingPace
 from poller.core.pacing import Pace
 from poller.core.records import Position, Record
 from poller.core.recovery import Patience
-from poller.core.retrying import QueueRetry, RetryPolicy, StreamRetry
+from poller.core.retrying import QueueRetry, StreamRetry
 from poller.core.timewindow import WindowState
 from poller.core.windows import NoWindows, TumblingWindows, WindowRules, Windows
 
@@ -66,27 +66,40 @@ FAST = Tempo(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRules:
+    """How a queue is polled."""
+
+    page_limit: int
+    """Most messages one receive may ask for."""
+    long_poll_s: float
+    pace: Pace
+    patience: Patience
+    batch_limits: BatchLimits
+    retry: QueueRetry
+    fifo: bool
+    """Whether messages have an order within their groups."""
+    passes: Callable[[Record], bool] | None
+    """Whether a message matches the mapping's filters; None without filters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """How one poller of a mapping works."""
+    """How one shard of a stream is read and delivered."""
 
     lanes: int
-    prefetch: bool
     page_limit: int
     """Most records one read may ask for."""
     page_bytes: int
     """Bytes to keep free for the page that is being read."""
     open_bytes: int
     """Bytes of unresolved records of one shard beyond which it is not read."""
-    long_poll_s: float
     pace: Pace
     patience: Patience
     batch_limits: BatchLimits
-    retry: Callable[[str], RetryPolicy]
+    retry: Callable[[str], StreamRetry]
     """The retry policy for a scope (mapping and shard)."""
     windows: Callable[[str, str, WindowState | None], Windows]
     """The tumbling windows of a shard: its id, its scope, and what was stored of them."""
-    tells_time: bool = False
-    """Whether records grow old by the source's own clock, which its answers tell."""
     listing: ListingPace
     """When the shards are listed again."""
     passes: Callable[[Record], bool] | None = None
@@ -94,55 +107,62 @@ class Rules:
 
 
 # Most records per read: ReceiveMessage 10; GetRecords 10,000 (Kinesis) and 1,000 (DynamoDB Streams).
-_PAGE_LIMITS = {SourceKind.SQS: 10, SourceKind.KINESIS: 10_000, SourceKind.DYNAMODB: 1_000}
-# Largest page: 10 MiB and 1 MB, a third more as base64. An open long poll mostly waits for nothing: to keep
-# room for ten large messages in each would leave no room for those that are there.
-_PAGE_BYTES = {SourceKind.SQS: 0, SourceKind.KINESIS: 14 * 1024 * 1024, SourceKind.DYNAMODB: 1_400_000}
+_RECEIVE_LIMIT = 10
+_PAGE_LIMITS = {SourceKind.KINESIS: 10_000, SourceKind.DYNAMODB: 1_000}
+# Largest page: 10 MiB and 1 MB, a third more as base64.
+_PAGE_BYTES = {SourceKind.KINESIS: 14 * 1024 * 1024, SourceKind.DYNAMODB: 1_400_000}
 # A quarter of the default byte budget: one shard that is stuck leaves the rest to the others.
 _OPEN_BYTES = 16 * 1024 * 1024
 # A consumer's records are pushed: reading is waiting, and a pause only keeps from asking again at once.
 _PUSHED = Pace(busy_s=0.0, idle_s=0.2)
 
 
+def queue_rules_for(mapping: EventSourceMapping, tempo: Tempo) -> QueueRules:
+    """Derive how a queue is polled from its mapping."""
+    return QueueRules(
+        page_limit=_RECEIVE_LIMIT,
+        long_poll_s=tempo.long_poll_s,
+        pace=tempo.queue,
+        patience=tempo.patience,
+        batch_limits=_batch_limits(mapping),
+        retry=QueueRetry(
+            report_batch_item_failures=mapping.report_batch_item_failures,
+            refusal_backoff=tempo.refusal_backoff,
+        ),
+        fifo=mapping.event_source.fifo,
+        passes=record_filter(SourceKind.SQS, mapping.filter_patterns),
+    )
+
+
 def rules_for(mapping: EventSourceMapping, tempo: Tempo) -> Rules:
-    """Derive the loop's parameters from a mapping."""
+    """Derive how a stream is read and delivered from its mapping."""
     kind = mapping.event_source.kind
-    is_queue = kind is SourceKind.SQS
     pushed = mapping.event_source.consumer_arn is not None
     return Rules(
         lanes=mapping.parallelization_factor or 1,
-        prefetch=not is_queue,
         page_limit=_PAGE_LIMITS[kind],
         page_bytes=0 if pushed else _PAGE_BYTES[kind],
         open_bytes=_OPEN_BYTES,
-        long_poll_s=tempo.long_poll_s if is_queue else 0.0,
         pace=_PUSHED if pushed else _pace(kind, tempo),
         patience=tempo.patience,
-        tells_time=not is_queue,
         listing=ListingPace(
             discovery_s=tempo.discovery_s,
             # The ARN of a table's stream holds the time it was made, so that no other has it.
             idle_s=tempo.idle_listing_s if kind is SourceKind.KINESIS else None,
         ),
-        batch_limits=BatchLimits(
-            size=mapping.batch_size, window_s=float(mapping.maximum_batching_window_in_seconds)
-        ),
+        batch_limits=_batch_limits(mapping),
         passes=record_filter(kind, mapping.filter_patterns),
         windows=partial(_windows, mapping, tempo),
-        retry=(lambda _: _queue_retry(mapping, tempo))
-        if is_queue
-        else (lambda scope: _stream_retry(mapping, tempo, scope)),
+        retry=partial(_stream_retry, mapping, tempo),
     )
 
 
+def _batch_limits(mapping: EventSourceMapping) -> BatchLimits:
+    return BatchLimits(size=mapping.batch_size, window_s=float(mapping.maximum_batching_window_in_seconds))
+
+
 def _pace(kind: SourceKind, tempo: Tempo) -> Pace:
-    match kind:
-        case SourceKind.SQS:
-            return tempo.queue
-        case SourceKind.KINESIS:
-            return tempo.kinesis
-        case SourceKind.DYNAMODB:
-            return tempo.dynamodb
+    return tempo.kinesis if kind is SourceKind.KINESIS else tempo.dynamodb
 
 
 def starting_position(mapping: EventSourceMapping, now: float) -> Position:
@@ -177,14 +197,7 @@ def _windows(
     return TumblingWindows(rules, stored)
 
 
-def _queue_retry(mapping: EventSourceMapping, tempo: Tempo) -> RetryPolicy:
-    return QueueRetry(
-        report_batch_item_failures=mapping.report_batch_item_failures,
-        refusal_backoff=tempo.refusal_backoff,
-    )
-
-
-def _stream_retry(mapping: EventSourceMapping, tempo: Tempo, scope: str) -> RetryPolicy:
+def _stream_retry(mapping: EventSourceMapping, tempo: Tempo, scope: str) -> StreamRetry:
     return StreamRetry(
         report_batch_item_failures=mapping.report_batch_item_failures,
         bisect=mapping.bisect_batch_on_function_error,

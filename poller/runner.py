@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import anyio
 
-from mappings.arns import SourceKind
 from mappings.model import EventSourceMapping
 from poller.core.backoff import Backoff
 from poller.core.discards import Discard
@@ -16,17 +15,17 @@ from poller.core.scaling import scaling_rules
 from poller.discarder import OnFailure
 from poller.errors import SourceError
 from poller.fleet import Fleet
-from poller.gates import GroupGate, OpenGate
-from poller.interfaces import Destination, LeaseStore, Source, Target
+from poller.interfaces import Destination, LeaseStore, QueueSource, Source, Target
 from poller.leaseholder import Leaseholder
-from poller.metering import MeteredSource
+from poller.metering import MeteredQueueSource, MeteredSource
 from poller.poller_parts import PollerParts
-from poller.pool import QueuePool, Work
-from poller.rules import Tempo, rules_for, starting_position
+from poller.pool import QueuePool, QueuePoolParts, Work
+from poller.queue_gate import NOT_READY
+from poller.rules import Tempo, queue_rules_for, rules_for, starting_position
 from poller.shards import ShardSet
 from poller.surroundings import Surroundings
-from poller.telemetry import Log, Meter
-from poller.watch import Watch, WatchedGate, WatchedTarget
+from poller.telemetry import Log, Meter, Operation
+from poller.watch import Watch, WatchedTarget
 
 # A task that dies of an error nobody foresaw is started again, later and later.
 RESTART = Backoff(1.0, 60.0)
@@ -45,6 +44,8 @@ class RunnerParts:
     """The workers that share the leases."""
     tempo: Tempo
     surroundings: Surroundings
+    concurrency: int | None = None
+    """Invocations the function may run at once; None for any number."""
     latest_at: float | None = None
     """What StartingPosition LATEST means, epoch seconds; None where it is the time of the first listing."""
 
@@ -56,12 +57,17 @@ class Runner:
         self, mapping: EventSourceMapping, parts: RunnerParts, *, on_polling: Callable[[], None]
     ) -> None:
         self.mapping = mapping
-        self.meter = Meter(mapping.label, mapping.event_source.kind.value)
+        clock = parts.surroundings.clock
+        self.meter = Meter(mapping.label, mapping.event_source.kind.value, monotonic=clock.monotonic)
         self.polling = False
-        self._watch = Watch(parts.surroundings.clock, self.meter)
+        self._watch = Watch(clock, self.meter)
         self._drain = parts.surroundings.drain.part()
         self._parts = replace(parts, surroundings=replace(parts.surroundings, drain=self._drain))
-        self._source = MeteredSource(parts.source, self.meter, parts.surroundings.clock)
+        self._source = (
+            MeteredQueueSource(parts.source, self.meter, clock)
+            if isinstance(parts.source, QueueSource)
+            else MeteredSource(parts.source, self.meter, clock)
+        )
         self._on_polling = on_polling
         self._stopped = False
         self._pool: QueuePool | None = None
@@ -93,33 +99,21 @@ class Runner:
 
     async def _poll(self, topology: Topology) -> None:
         parts = self._parts
+        target = WatchedTarget(parts.target, self._watch, self.meter.counts)
+        if isinstance(self._source, MeteredQueueSource):
+            self._pool = self._queue_pool(self._source, target)
+            await self._pool.run(topology)
+            return
         poller_parts = PollerParts(
             mapping=self.mapping.uuid,
             source=self._source,
-            target=WatchedTarget(parts.target, self._watch, self.meter.counts),
+            target=target,
             watch=self._watch,
             rules=rules_for(self.mapping, parts.tempo),
-            gate=WatchedGate(GroupGate(self._drain), self._watch)
-            if self.mapping.event_source.fifo
-            else OpenGate(),
             on_failure=self._on_failure(),
             surroundings=parts.surroundings,
             meter=self.meter,
         )
-        if self.mapping.event_source.kind is SourceKind.SQS:
-            self._pool = QueuePool(
-                poller_parts,
-                rules=scaling_rules(self.mapping),
-                fleet=parts.fleet,
-                capped=self.mapping.maximum_concurrency is not None
-                or self.mapping.maximum_pollers is not None,
-                sample_s=parts.tempo.load_sample_s,
-                refresh_s=parts.tempo.discovery_s,
-                on_open=self._opened,
-                supervise=self._supervise,
-            )
-            await self._pool.run(topology)
-            return
         shards = ShardSet(
             poller_parts,
             leases=Leaseholder(parts.leases, mapping=self.mapping.uuid, fleet=parts.fleet),
@@ -129,6 +123,30 @@ class Runner:
             supervise=self._supervise,
         )
         await shards.run(topology)
+
+    def _queue_pool(self, source: QueueSource, target: Target) -> QueuePool:
+        parts, mapping = self._parts, self.mapping
+        return QueuePool(
+            QueuePoolParts(
+                mapping=mapping.uuid,
+                source=source,
+                target=target,
+                rules=queue_rules_for(mapping, parts.tempo),
+                scaling=scaling_rules(mapping),
+                concurrency=parts.concurrency,
+                capped=mapping.maximum_concurrency is not None or mapping.maximum_pollers is not None,
+                fleet=parts.fleet,
+                queue=parts.surroundings.queues.of(mapping.event_source.arn),
+                watch=self._watch,
+                surroundings=parts.surroundings,
+                meter=self.meter,
+                sample_s=parts.tempo.load_sample_s,
+                refresh_s=parts.tempo.discovery_s,
+                probe_s=parts.tempo.target_probe_s,
+            ),
+            on_open=self._opened,
+            supervise=self._supervise,
+        )
 
     def _now(self, topology: Topology) -> float:
         """The time LATEST is pinned to: the service's own clock, so that ours may be wrong."""
@@ -149,10 +167,10 @@ class Runner:
     async def _until_target_ready(self) -> None:
         """Nothing is received for a function that is not there: that would cost receives and age."""
         while not self._drain.requested and not await self._parts.target.ready():
-            self.meter.problem("PROBLEM: the function is not ready")
+            self.meter.problem(NOT_READY, operation=Operation.FUNCTION)
             await self._drain.sleep(self._parts.tempo.target_probe_s)
         self.meter.target_ready = True
-        self.meter.working()
+        self.meter.working(operation=Operation.FUNCTION)
 
     async def _first_listing(self) -> Topology | None:
         failures = 0

@@ -1,4 +1,4 @@
-"""What becomes of the records of one shard or queue once they are resolved: told, checkpointed, accounted."""
+"""What becomes of the records of one shard once they are resolved: checkpointed and accounted."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,7 @@ from poller.core.records import Position, Record, total_size
 from poller.core.timewindow import WindowState
 from poller.core.windows import Windows
 from poller.discarder import Discarder
-from poller.errors import LeaseLost, SourceError, StateUnavailable
-from poller.interfaces import Reader, Unsettled
+from poller.errors import LeaseLost, StateUnavailable
 from poller.surroundings import Surroundings
 from poller.telemetry import Meter
 
@@ -37,15 +36,13 @@ class SettlerParts:
     """Called when another worker has the shard: nothing is saved any more."""
     windows: Windows
     backoff: Backoff
-    """Between tries of a delete or a checkpoint that failed."""
+    """Between tries of a checkpoint that failed."""
 
 
 class Settler:
     """The only way out for a record: each is admitted once and leaves once."""
 
     def __init__(self, parts: SettlerParts) -> None:
-        self.reader: Reader | None = None
-        """Whom to tell; one that was given up still settles what it has received."""
         self._parts = parts
         self._frontier = Frontier()
         self._held_bytes = 0
@@ -63,19 +60,19 @@ class Settler:
         self._parts.meter.polled(self._parts.shard, records)
         self._frontier.admit(records)
 
-    async def resolve(self, done: Sequence[Record], left: Sequence[Record], discard: Discard | None) -> None:
-        """Apply what was decided: the source is told first, then the checkpoint passes.
+    async def resolve(self, done: Sequence[Record], discard: Discard | None) -> None:
+        """Apply what was decided.
 
         Args:
             done: Finished: handled or filtered out.
-            left: Forgotten here; the queue delivers them again by itself.
             discard: Given up; finished as well, once that was recorded.
         """
+        left: Sequence[Record] = ()
         if discard is not None:
             given_up = await self._parts.discarder.give_up(discard)
             # What no destination took stays unfinished: the checkpoint does not pass it.
             done = (*done, *discard.records) if given_up else done
-            left = left if given_up else (*left, *discard.records)
+            left = () if given_up else discard.records
             if given_up:
                 self._parts.windows.given_up(discard)
         await self._finish(done, left, handled=True)
@@ -86,7 +83,6 @@ class Settler:
 
     async def _finish(self, done: Sequence[Record], left: Sequence[Record], *, handled: bool) -> None:
         if done:
-            await self._settle(done, handled=handled)
             self._frontier.resolve(done)
             self._parts.meter.settled(done, wall=self._parts.surroundings.clock.wall(), handled=handled)
         # Whoever is behind a checkpoint that is not durable yet waits for it, too.
@@ -100,57 +96,14 @@ class Settler:
         assert self._frontier.settled
         await self._checkpoint(Position.shard_end())
 
-    async def release(self, records: Sequence[Record]) -> None:
-        """Give back what was not started, so that another worker has it at once."""
-        if not records:
-            return
+    def release(self, records: Sequence[Record]) -> None:
+        """Let go of what was not started: a stream had nothing taken from it."""
         self._parts.meter.left(len(records))
         self._hold(-total_size(records))
-        if self.reader is None:
-            return
-        try:
-            await self.reader.settle((), records)
-        except SourceError as error:
-            self._parts.meter.problem(f"PROBLEM: {error}", shard=self._parts.shard)
-            return
-        if records[0].position is None:  # a stream had nothing taken from it
-            self._parts.meter.released(self._parts.shard, len(records))
 
     def close(self) -> None:
         """Give back the bytes of what was cut off unresolved."""
         self._hold(-self._held_bytes)
-
-    async def _settle(self, done: Sequence[Record], *, handled: bool) -> None:
-        """Tell the source, as often as it takes while the receipts are worth something."""
-        assert self.reader is not None
-        failures = 0
-        while True:
-            try:
-                unsettled = await self.reader.settle(done, ())
-            except SourceError as error:
-                self._parts.meter.problem(f"PROBLEM: {error}", shard=self._parts.shard)
-            else:
-                self._note_settled(done, unsettled, handled=handled)
-                done = unsettled.again
-            done = self._still_held(done)
-            if not done:
-                return
-            failures += 1
-            await anyio.sleep(self._parts.backoff.delay(failures))
-
-    def _note_settled(self, tried: Sequence[Record], unsettled: Unsettled, *, handled: bool) -> None:
-        meter = self._parts.meter
-        if unsettled.lost:
-            meter.receipts_expired(self._parts.shard, len(unsettled.lost))
-        if handled and tried[0].position is None:  # a stream deletes nothing
-            meter.deleted(len(tried) - len(unsettled.again) - len(unsettled.lost))
-
-    def _still_held(self, records: Sequence[Record]) -> Sequence[Record]:
-        now = self._parts.surroundings.clock.monotonic()
-        held = [record for record in records if record.held_until is None or record.held_until > now]
-        if len(held) < len(records):
-            self._parts.meter.receipts_expired(self._parts.shard, len(records) - len(held))
-        return held
 
     async def _save_progress(self) -> None:
         async with self._saving:

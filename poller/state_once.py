@@ -1,9 +1,11 @@
 """A state opened by a command that does one thing with it: what cannot be done now is refused."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from mappings.errors import StoreError
+from mappings.home import DEFAULT_REGION
 from poller.aws import Aws
 from poller.errors import StateRefused, StateUnavailable
 from poller.settings import Settings
@@ -18,7 +20,9 @@ async def opened(settings: Settings) -> AsyncIterator[State]:
         StateRefused: It cannot be used as it is, or not now.
     """
     try:
-        async with Aws() as aws, open_state(settings.state, aws=aws, region=settings.region) as state:
-            yield state
+        async with Aws() as aws:
+            await aws.check(os.environ, settings.region or DEFAULT_REGION)
+            async with open_state(settings.state, aws=aws, region=settings.region) as state:
+                yield state
     except (StateUnavailable, StoreError) as error:
         raise StateRefused(str(error)) from error

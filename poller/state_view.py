@@ -9,6 +9,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from poller.core.filed import is_entry
 from poller.core.leasing import Lease
 from poller.core.members import Member
 from poller.settings import Settings
@@ -26,7 +27,12 @@ async def show(settings: Settings, as_json: bool) -> str:  # noqa: FBT001  # as 
     """
     async with opened(settings) as state:
         members = [] if state.members is None else list(await state.members.members())
-        leases = [lease for uuid in await state.leases.mappings() for lease in await state.leases.list(uuid)]
+        leases = [
+            lease
+            for uuid in await state.leases.mappings()
+            for lease in await state.leases.list(uuid)
+            if not is_entry(lease)
+        ]
         labels = await _labels(state)
     now = time.time()
     document = {

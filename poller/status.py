@@ -28,6 +28,8 @@ class MappingView:
     """None where the mapping does not run here."""
     kept_result: str = NO_RECORDS_PROCESSED
     """The last result that was stored of it."""
+    file_problems: Sequence[str] = ()
+    """What files say of it, and is not done."""
 
     @property
     def name(self) -> str:
@@ -56,7 +58,11 @@ def short_name(mapping: EventSourceMapping) -> str:
     return f"{source}/{function}/{mapping.uuid[:8]}"
 
 
-def views_of(stored: Iterable[StoredMapping], runners: Iterable[Runner]) -> Sequence[MappingView]:
+def views_of(
+    stored: Iterable[StoredMapping],
+    runners: Iterable[Runner],
+    file_problems: Callable[[str], Sequence[str]] = lambda _: (),
+) -> Sequence[MappingView]:
     """Look at mappings as they are stored, and at those that run here."""
     meters = {runner.mapping.uuid: runner.meter for runner in runners}
     return [
@@ -65,6 +71,7 @@ def views_of(stored: Iterable[StoredMapping], runners: Iterable[Runner]) -> Sequ
             state=each.state,
             meter=meters.get(each.uuid),
             kept_result=each.last_processing_result,
+            file_problems=file_problems(each.uuid),
         )
         for each in stored
     ]
@@ -103,15 +110,20 @@ def _entry(view: MappingView) -> Mapping[str, Any]:
         "state": view.state,
         "last_processing_result": meter.last_processing_result if meter else view.kept_result,
     }
+    if meter is None and view.kept_result.startswith("PROBLEM"):
+        entry["problems"] = [view.kept_result, *view.file_problems]
     if meter is not None:
         counts = meter.counts
         ages = _ages(view)
+        waiting, waiting_age_s = meter.waiting()
         entry |= {
-            "problems": list(meter.problems)[:PROBLEMS_SHOWN],
+            "problems": [*view.file_problems, *meter.problems][:PROBLEMS_SHOWN],
             "iterator_age_s": round(max(ages), 3) if ages else None,
             "pollers": counts.pollers,
             "invocations_in_flight": counts.invocations,
             "records_in_flight": counts.in_flight,
+            "messages_waiting": waiting,
+            "waiting_age_s": round(waiting_age_s, 3),
             "polled": counts.polled,
             "filtered_out": counts.filtered_out,
             "invoked": counts.invoked,

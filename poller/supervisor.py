@@ -14,6 +14,7 @@ from mappings.functions import Function
 from mappings.states import settled_state
 from mappings.store import NO_RECORDS_PROCESSED, MappingStore, StoredMapping
 from poller.core.backoff import Backoff
+from poller.core.leasing import at_rest
 from poller.core.reconcile import Running, Settle, Start, Step, Stop, reconcile
 from poller.errors import PollerError, StateUnavailable
 from poller.fleet import Fleet
@@ -51,10 +52,8 @@ class SupervisorParts:
     fleet: Fleet
     workshop: Workshop
     surroundings: Surroundings
-    drain_timeout_s: Callable[[], float]
-    """How long a drain may take, asked when it begins."""
-    on_ready: Callable[[int], None]
-    """Called once, with their number, when all mappings that were wanted at the start poll."""
+    on_ready: Callable[[int, int], None]
+    """Called once, when all that was wanted at the start polls or cannot: with the number of each."""
     look_s: float
     """Between two looks at the runners; their results are kept at this pace."""
     refresh_s: float
@@ -75,6 +74,10 @@ class Supervisor:
         self._listed_at = float("-inf")
         self._revision = -1
         self._told_ready = False
+        self.heir: Callable[[StoredMapping], str | None] = lambda _: None
+        """Tells the UUID of the mapping that goes on at the checkpoints of one that is removed."""
+        self._gone: set[str] = set()
+        """The mappings that are wanted and have no function."""
         self._awake = False
         self._woken = parts.surroundings.drain.signal()
 
@@ -110,8 +113,10 @@ class Supervisor:
         return not work.cancelled_caught
 
     async def _limit_drain(self, work: anyio.CancelScope) -> None:
-        await self._parts.surroundings.drain.wait()
-        await anyio.sleep(self._parts.drain_timeout_s())
+        drain = self._parts.surroundings.drain
+        await drain.wait()
+        # Below zero where this process was suspended meanwhile.
+        await anyio.sleep(max(drain.deadline - self._now(), 0.0))
         work.cancel()
 
     def _wake(self) -> None:
@@ -195,8 +200,17 @@ class Supervisor:
     async def _remove(self, stored: StoredMapping) -> None:
         # A mapping that leaves its file keeps its place: it may come back there.
         if stored.file is None:
+            heir = self.heir(stored)
+            if heir is not None:
+                await self._hand_on(stored.uuid, heir)
             await self._parts.leases.clear(stored.uuid)
         await self._parts.mappings.remove(stored)
+
+    async def _hand_on(self, uuid: str, heir: str) -> None:
+        """Let another mapping begin where this one ends. Nobody holds a lease of either any more."""
+        leases = await self._parts.leases.list(uuid)
+        await self._parts.leases.clear(heir)
+        await self._parts.leases.create([at_rest(lease, heir) for lease in leases])
 
     async def _run(self, slot: "_Slot") -> None:
         try:
@@ -234,11 +248,24 @@ class Supervisor:
     async def _report(self) -> None:
         for slot in list(self._slots.values()):
             await self._keep_result(slot)
+        self._gone &= {each.uuid for each in self._stored}
         for each in self._stored:
             gone = each.wanted and self._parts.workshop.find(each) is None
+            self._tell_gone(each, gone=gone)
             if gone and each.last_processing_result != FUNCTION_GONE:
                 await self._parts.mappings.report(each.uuid, FUNCTION_GONE)
                 self.changed()
+
+    def _tell_gone(self, each: StoredMapping, *, gone: bool) -> None:
+        """Say once that a mapping that is wanted has no function, and that it has one again."""
+        log, label, name = structlog.get_logger(), each.mapping.label, each.mapping.function_name
+        if gone and each.uuid not in self._gone:
+            self._gone.add(each.uuid)
+            problem = f"{FUNCTION_GONE}: no file lists {name}, or its alias: list it, or delete the mapping"
+            log.error(Log.MAPPING_PROBLEM, mapping=label, uuid=each.uuid, problem=problem)
+        elif not gone and each.uuid in self._gone:
+            self._gone.remove(each.uuid)
+            log.info(Log.MAPPING_RECOVERED, mapping=label, uuid=each.uuid)
 
     async def _keep_result(self, slot: "_Slot") -> None:
         text = slot.last_processing_result
@@ -249,7 +276,7 @@ class Supervisor:
     def _tell_when_ready(self) -> None:
         if not self._told_ready and not self._stale and all(slot.polling for slot in self._slots.values()):
             self._told_ready = True
-            self._parts.on_ready(len(self._slots))
+            self._parts.on_ready(len(self._slots), len(self._gone))
 
     def _now(self) -> float:
         return self._parts.surroundings.clock.monotonic()

@@ -1,11 +1,13 @@
 """The DynamoDB table of a fleet: makes it, refuses to work without it, opens the stores in it."""
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from mappings.errors import StoreRefused, StoreUnavailable
+from mappings.home import DEFAULT_REGION
 from mappings.stores.dynamodb import DynamoDbMappingStore
 from mappings.stores.dynamodb_table import PARTITION, SORT, Table
 from mappings.stores.event_invoke_dynamodb import DynamoDbEventInvokeConfigStore
@@ -70,6 +72,7 @@ async def init_table(url: str, region: str | None) -> str:
     """Make the table that a `POLLER_STATE` names; what was done, in one sentence."""
     address = TableAddress.parse(url)
     async with Aws() as aws:
+        await aws.check(os.environ, region or DEFAULT_REGION)
         made = await make_table(address, aws, region)
         where = region_of(address, aws, region)
     if made:

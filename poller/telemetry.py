@@ -4,11 +4,13 @@ The names of the metrics are in `metrics.py`.
 """
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 
 import structlog
+from msgspec import Struct
 
 from mappings.store import NO_RECORDS_PROCESSED
 from poller.core.batching import Batch
@@ -26,6 +28,20 @@ from poller.core.outcomes import (
 from poller.core.records import Position, Record
 from poller.core.retrying import Now, Verdict
 from poller.counts import Counts, count_request, tally
+
+
+class Operation(StrEnum):
+    """What may be a problem of a shard or mapping by itself: only its own success clears it."""
+
+    ANY = ""
+    RECEIVE = "receive"
+    DELETE = "delete"
+    RENEW = "renew"
+    RELEASE = "release"
+    FUNCTION = "function"
+
+
+PROBLEM_GAP_S = 30.0  # at least, between two lines of one problem that lasts
 
 
 class Log(StrEnum):
@@ -48,6 +64,10 @@ class Log(StrEnum):
     CLOCK_RIGHT = "clock_right"
     RECORDS_RELEASED = "records_released"
     RECEIPTS_EXPIRED = "receipts_expired"
+    MESSAGES_LAPSED = "messages_lapsed"
+    """They waited until others could have them, and were not run here."""
+    ATTRIBUTES_MISSING = "attributes_missing"
+    """The queue sends messages without their system attributes."""
     CHECKPOINT_FAILED = "checkpoint_failed"
     SHARD_STARTED = "shard_started"
     SHARD_ENDED = "shard_ended"
@@ -89,8 +109,11 @@ class Log(StrEnum):
     EVENTS_INHERITED = "events_inherited"
     FILES_TAKEN_UP = "files_taken_up"
     FILES_REFUSED = "files_refused"
+    STARTING_POSITION_CHANGED = "starting_position_changed"
+    """In a file, of a mapping that exists; says whether it is obeyed."""
     STATE_UNAVAILABLE = "state_unavailable"
     OPS_LISTENING = "ops_listening"
+    STATE_OPENED = "state_opened"
     DRAINING = "draining"
     DRAINED = "drained"
     DRAIN_CUT_SHORT = "drain_cut_short"
@@ -99,11 +122,26 @@ class Log(StrEnum):
 OK = "OK"
 
 
+class Delivered(Struct, frozen=True, kw_only=True):
+    """One delivery that is over."""
+
+    outcome: Outcome
+    duration_s: float
+
+
 class Meter:
     """Counts and says what happens to one mapping. No payload, receipt or key is ever logged."""
 
-    def __init__(self, mapping: str, source: str) -> None:
+    def __init__(self, mapping: str, source: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Count from nothing.
+
+        Args:
+            mapping: Its label.
+            source: Kind of its source.
+            monotonic: Tells seconds.
+        """
         self.mapping = mapping
+        self._monotonic = monotonic
         self.counts = Counts()
         self.last_processing_result = NO_RECORDS_PROCESSED
         self.iterator_age_s: dict[str, float] = {}
@@ -114,7 +152,10 @@ class Meter:
         self.behind_s: dict[str, float] = {}
         """By shard: how far the last read lay behind the tip, as the source says it."""
         self._clock_off = False
-        self._problems: dict[str, str] = {}
+        self.waiting: Callable[[], tuple[int, float]] = lambda: (0, 0.0)
+        """Messages that wait for their function, and seconds since the first of them was received."""
+        self._problems: dict[tuple[str, Operation], _Problem] = {}
+        self._attributes_missing = False
         self._gaps: dict[str, Position] = {}
         self._log = structlog.get_logger().bind(mapping=mapping, source=source)
 
@@ -171,10 +212,14 @@ class Meter:
         self.counts.filtered_out += count
 
     def settled(self, records: Sequence[Record], *, wall: float, handled: bool) -> None:
-        """Records are finished: handled, given up, or wanted by no filter."""
-        self.counts.done += len(records)
+        """Records are finished and no longer in flight: handled, given up, or wanted by no filter."""
+        self.handled(records, wall=wall, by_function=handled)
         self.counts.in_flight -= len(records)
-        if handled and records:
+
+    def handled(self, records: Sequence[Record], *, wall: float, by_function: bool) -> None:
+        """Records are finished, if not settled yet."""
+        self.counts.done += len(records)
+        if by_function and records:
             self.counts.delay_s.observe_all([max(wall - record.arrived_at, 0.0) for record in records])
 
     def deleted(self, count: int) -> None:
@@ -186,17 +231,29 @@ class Meter:
         self.counts.buffered_bytes += size_bytes
 
     def left(self, count: int) -> None:
-        """Messages were left to their visibility timeout, or given back."""
+        """Records are no longer in flight."""
         self.counts.in_flight -= count
 
-    def released(self, shard: str, count: int) -> None:
-        """Messages that were not started were given back."""
-        self._log.info(Log.RECORDS_RELEASED, shard=shard, size=count)
+    def released(self, shard: str, count: int, *, reason: str) -> None:
+        """Messages that were not started were given back, which costs each of them a receive."""
+        self.counts.released += count
+        self._log.info(Log.RECORDS_RELEASED, shard=shard, size=count, reason=reason)
 
     def receipts_expired(self, shard: str, count: int) -> None:
-        """Messages were handled but not deleted in time: they will be delivered again."""
+        """Messages were handled but not deleted in time: they will come again."""
         self.counts.receipts_expired += count
         self._log.warning(Log.RECEIPTS_EXPIRED, shard=shard, size=count)
+
+    def lapsed(self, shard: str, count: int) -> None:
+        """Messages waited until others could have them."""
+        self.counts.lapsed += count
+        self._log.warning(Log.MESSAGES_LAPSED, shard=shard, size=count)
+
+    def attributes_missing(self, shard: str) -> None:
+        """A message came without system attributes; said once."""
+        if not self._attributes_missing:
+            self._attributes_missing = True
+            self._log.warning(Log.ATTRIBUTES_MISSING, shard=shard)
 
     # ----- invoking
 
@@ -221,12 +278,21 @@ class Meter:
                 counts.invocation_s.observe(duration_s)
         if batch.records:  # the final invocation of a tumbling window has none
             self.iterator_age_s[shard] = max(now.wall - duration_s - batch.records[-1].arrived_at, 0.0)
-        if not isinstance(outcome, Succeeded) or self._log.is_enabled_for(logging.DEBUG):
-            self._log_delivery(shard, batch, outcome, duration_s)
 
-    def _log_delivery(self, shard: str, batch: Batch, outcome: Outcome, duration_s: float) -> None:
+    def judged(self, shard: str, batch: Batch, delivered: Delivered, verdict: Verdict) -> None:
+        """What a delivery means for the mapping."""
+        outcome = delivered.outcome
+        label = _label(outcome, verdict)
+        tally(self.counts.outcomes, label)
+        self.counts.failed += 0 if isinstance(outcome, Throttled | Unreachable) else verdict.failed
+        self.last_processing_result = verdict.problem if verdict.problem is not None else OK
+        if label != "ok" or self._log.is_enabled_for(logging.DEBUG):
+            self._log_judged(shard, batch, delivered, verdict)
+
+    def _log_judged(self, shard: str, batch: Batch, delivered: Delivered, verdict: Verdict) -> None:
+        outcome, duration_s = delivered.outcome, delivered.duration_s
         name = outcome_name(outcome)
-        fields = {
+        fields: dict[str, object] = {
             "shard": shard,
             "batch_id": batch.id,
             "attempt": batch.tries + 1,
@@ -235,6 +301,16 @@ class Meter:
             "duration_ms": round(duration_s * 1000, 1),
         }
         match outcome:
+            case Succeeded() if verdict.failed:
+                reason = verdict.problem or "the answer reports failures"
+                self._log.warning(
+                    Log.BATCH_FAILED,
+                    error_type="Reported",
+                    reason=reason,
+                    failed=verdict.failed,
+                    **fields,
+                    **_range(batch.records),
+                )
             case Succeeded():
                 self._log.debug(Log.BATCH_SUCCEEDED, **fields)
             case FunctionError():
@@ -243,12 +319,6 @@ class Meter:
                 self._log.warning(Log.BATCH_REFUSED, error_type=name, reason=outcome.reason, **fields)
             case Throttled() | TooLarge():
                 self._log.warning(Log.BATCH_REFUSED, error_type=name, **fields)
-
-    def judged(self, outcome: Outcome, verdict: Verdict) -> None:
-        """What a delivery means for the mapping."""
-        tally(self.counts.outcomes, _label(outcome, verdict))
-        self.counts.failed += 0 if isinstance(outcome, Throttled | Unreachable) else verdict.failed
-        self.last_processing_result = verdict.problem if verdict.problem is not None else OK
 
     def discarded(self, shard: str, discard: Discard, *, delivered: bool) -> None:
         """Records were given up; named by their range so that they can be read again from the stream."""
@@ -270,24 +340,33 @@ class Meter:
 
     # ----- state
 
-    def problem(self, text: str, *, shard: str = "") -> None:
-        """A shard, or the whole mapping, cannot do its work; said once until that changes."""
+    def problem(self, text: str, *, shard: str = "", operation: Operation = Operation.ANY) -> None:
+        """A shard, or the whole mapping, cannot do its work; said when that begins, then rarely."""
         self.last_processing_result = text
-        if self._problems.get(shard) != text:
-            self._problems[shard] = text
-            self._log.warning(Log.MAPPING_PROBLEM, problem=text, shard=shard)
+        now = self._monotonic()
+        known = self._problems.get((shard, operation))
+        if known is None:
+            known = self._problems[shard, operation] = _Problem(text, float("-inf"))
+        elif known.text == text:
+            return
+        known.text = text
+        if now - known.said_at >= PROBLEM_GAP_S:
+            known.said_at = now
+            self._log.warning(Log.MAPPING_PROBLEM, problem=text, **_subject(shard, operation))
 
     @property
     def problems(self) -> Sequence[str]:
         """What keeps shards, or the whole mapping, from their work now."""
-        return tuple(self._problems.values())
+        return tuple(problem.text for problem in self._problems.values())
 
-    def working(self, *, shard: str = "") -> None:
+    def working(self, *, shard: str = "", operation: Operation = Operation.ANY) -> None:
         """What was a problem of the shard, or of the mapping as a whole, is none any more."""
-        problem = self._problems.pop(shard, None)
+        if not self._problems:
+            return
+        problem = self._problems.pop((shard, operation), None)
         if problem is not None:
-            self._log.info(Log.MAPPING_RECOVERED, problem=problem, shard=shard)
-            if self.last_processing_result == problem:
+            self._log.info(Log.MAPPING_RECOVERED, problem=problem.text, **_subject(shard, operation))
+            if self.last_processing_result == problem.text:
                 self.last_processing_result = OK if self.counts.done else NO_RECORDS_PROCESSED
 
     def trimmed(self, shard: str, after: Position) -> None:
@@ -360,3 +439,25 @@ def _label(outcome: Outcome, verdict: Verdict) -> str:
     if verdict.problem is not None:
         return "function_error"
     return "partial" if verdict.failed else "ok"
+
+
+class _Problem:
+    """One that lasts."""
+
+    __slots__ = ("said_at", "text")
+
+    def __init__(self, text: str, said_at: float) -> None:
+        self.text = text
+        self.said_at = said_at
+
+
+def _subject(shard: str, operation: Operation) -> dict[str, str]:
+    return {"shard": shard, "operation": operation.value} if operation else {"shard": shard}
+
+
+def _range(records: Sequence[Record]) -> dict[str, str | None]:
+    """The positions of a batch, or the ids of its messages, which are no secret."""
+    if not records:
+        return {}
+    first, last = records[0], records[-1]
+    return {"first": first.position or first.item_identifier, "last": last.position or last.item_identifier}

@@ -2,7 +2,9 @@
 
 import asyncio
 import weakref
+from collections.abc import Callable
 from itertools import count
+from math import inf
 
 
 class Signal:
@@ -80,8 +82,16 @@ class Turns:
 class Drain:
     """Whether this process, or one mapping of it, is ending. Requested once, never taken back."""
 
-    def __init__(self) -> None:
+    def __init__(self, deadline: Callable[[], float] = lambda: inf) -> None:
+        """Make a drain.
+
+        Args:
+            deadline: Tells when a drain that begins now has to be over, in monotonic seconds.
+        """
         self.requested = False
+        self.deadline = inf
+        """When all that runs is cut off, in monotonic seconds, once draining has begun."""
+        self._deadline = deadline
         self._numbers = count()
         self._signals = Signals()
         self._parts: weakref.WeakValueDictionary[int, Drain] = weakref.WeakValueDictionary()
@@ -91,6 +101,7 @@ class Drain:
         """Make a drain for a part of what this one ends: it may be requested before, and is with it."""
         part = Drain()
         part.requested = self.requested
+        part.deadline = self.deadline
         self._parts[next(self._numbers)] = part
         return part
 
@@ -102,8 +113,11 @@ class Drain:
 
     def request(self) -> None:
         """Begin to drain; doing so twice is fine."""
+        if not self.requested:
+            self.deadline = min(self.deadline, self._deadline())
         self.requested = True
         for part in list(self._parts.values()):
+            part.deadline = min(part.deadline, self.deadline)
             part.request()
         self._signals.set()
 

@@ -1,13 +1,10 @@
 """Notices what takes too long and says what it waits for: an enabled lane never stands still in silence."""
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from itertools import count
 
 from poller.core.outcomes import Outcome
-from poller.core.records import Record
 from poller.counts import Counts
-from poller.gates import Gate
 from poller.interfaces import Clock, Invocation, Target
 from poller.telemetry import Meter
 from poller.waiting import Drain
@@ -91,20 +88,3 @@ class WatchedTarget:
     async def close(self) -> None:
         """Close the target."""
         await self._target.close()
-
-
-class WatchedGate:
-    """A gate whose queue is watched."""
-
-    def __init__(self, gate: Gate, watch: Watch) -> None:
-        self._gate = gate
-        self._watch = watch
-
-    async def enter(self, records: Sequence[Record]) -> bool:
-        """Pass the gate."""
-        with self._watch.waiting_for(GROUP):
-            return await self._gate.enter(records)
-
-    def leave(self, records: Sequence[Record]) -> None:
-        """Leave the gate."""
-        self._gate.leave(records)

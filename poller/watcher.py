@@ -10,6 +10,7 @@ import structlog
 
 from mappings.errors import InvalidFile, StoreUnavailable, VersionChanged
 from mappings.files import MappingSet, read_mapping_files
+from mappings.home import Home
 from mappings.readers.answers import Given
 from poller.errors import StartError
 from poller.telemetry import Log
@@ -29,6 +30,10 @@ class FileWatcher:
         paths: Sequence[Path | str],
         take_up: Callable[[MappingSet], Awaitable[None]],
         given: Given | None = None,
+        *,
+        home: Home | None = None,
+        included: Sequence[str] = (),
+        again: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Watch files and directories that were read a moment ago.
 
@@ -36,11 +41,17 @@ class FileWatcher:
             paths: As they were given.
             take_up: Makes what the files say the state of things. What it raises leaves the old state.
             given: What the user says beside the files; it stays what it was at the start.
+            home: Where the functions are that the files define.
+            included: Other files that these took in.
+            again: Called at each look at files that stayed the same.
         """
         self._paths = [Path(path) for path in paths]
         self._take_up = take_up
         self._given = given
-        self._taken_up = fingerprint(self._paths)
+        self._home = home
+        self._again = again or _nothing
+        self._included = [Path(path) for path in included]
+        self._taken_up = fingerprint([*self._paths, *self._included])
         self._told: tuple[str, ...] = ()
 
     async def run(self, drain: Drain) -> None:
@@ -51,8 +62,9 @@ class FileWatcher:
 
     async def look(self) -> None:
         """Look once."""
-        seen = await anyio.to_thread.run_sync(fingerprint, self._paths)
+        seen = await anyio.to_thread.run_sync(fingerprint, [*self._paths, *self._included])
         if seen == self._taken_up:
+            await self._look_again()
             return
         log = structlog.get_logger()
         try:
@@ -67,11 +79,19 @@ class FileWatcher:
         except Exception as error:  # noqa: BLE001  # no file that changes ends what polls
             self._refused((f"the files cannot be taken up: {type(error).__name__}: {error}",))
         else:
+            # Where other files are taken in from now on, the next look reads all once more.
             self._taken_up, self._told = seen, ()
+            self._included = [Path(path) for path in found.included]
             log.info(Log.FILES_TAKEN_UP, mappings=len(found.mappings), functions=len(found.functions))
 
+    async def _look_again(self) -> None:
+        try:
+            await self._again()
+        except StoreUnavailable:
+            return  # the next look is soon
+
     def _read(self) -> MappingSet:
-        return read_mapping_files(self._paths, now=time.time(), given=self._given)
+        return read_mapping_files(self._paths, now=time.time(), given=self._given, home=self._home)
 
     def _refused(self, problems: tuple[str, ...]) -> None:
         """Say it once; the files are read again at each look, because what they lack may come."""
@@ -101,3 +121,7 @@ def _stamp(file: Path) -> tuple[int, int, int]:
     except OSError:
         return (0, 0, 0)
     return (found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+async def _nothing() -> None:
+    """There is nothing to do."""

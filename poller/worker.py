@@ -1,5 +1,6 @@
 """One process: puts state, functions, mappings and the API together and runs them until drained."""
 
+import os
 import random
 import signal
 import socket
@@ -13,12 +14,14 @@ import anyio
 import structlog
 
 from mappings.api import Handler
+from mappings.arns import SourceKind
 from mappings.directory import FunctionDirectory
 from mappings.errors import InvalidFile, StoreUnavailable
 from mappings.files import MappingSet
 from mappings.function_operations import FunctionOperations
 from mappings.functions import planned_timeout
 from mappings.handlers import function_handlers, mapping_handlers
+from mappings.home import DEFAULT_REGION, Home
 from mappings.operations import Admission, MappingOperations
 from mappings.readers.answers import Given
 from mappings.store import MappingStore
@@ -30,9 +33,11 @@ from poller.aws import Aws
 from poller.budget import ByteBudget
 from poller.control_plane import serving
 from poller.core.tenure import Tenure
+from poller.core.visibility import long_poll_s
 from poller.definitions import Definitions
 from poller.errors import StartError, StateRefused
 from poller.events.queue import QueueLimits
+from poller.file_book import FileBook
 from poller.fleet import Alone, Fleet, SharedFleet
 from poller.functions.hosted import HostedFunctions
 from poller.invoking.event_meter import EventMeter
@@ -54,6 +59,8 @@ from poller.watcher import FileWatcher
 from poller.workshop import AwsWorkshop
 
 DRAIN_MARGIN_S = 30.0
+# Of what a drain waits for, so many are named.
+WAITS_SHOWN = 20
 
 
 class Worker:
@@ -64,7 +71,7 @@ class Worker:
         mapping_set: MappingSet | None,
         settings: Settings,
         *,
-        on_ready: Callable[[int], None],
+        on_ready: Callable[[int, int], None],
         paths: Sequence[Path | str] = (),
         given: Given | None = None,
     ) -> None:
@@ -73,19 +80,22 @@ class Worker:
         Args:
             mapping_set: What the mapping files say; None where there are none.
             settings: What it is told from outside.
-            on_ready: Called once, with their number, when all enabled mappings poll.
+            on_ready: Called once, when all enabled mappings poll or cannot: with the number of each.
             paths: The files, to be watched for changes.
             given: What the user says beside the files: values for what they refer to.
         """
-        self.drain = Drain()
+        clock = SystemClock()
+        self.drain = Drain(lambda: clock.monotonic() + self._drain_timeout_s())
         self._mapping_set = mapping_set or MappingSet(functions={}, mappings=())
         self._settings = settings
         self._on_ready = on_ready
         self._paths = paths
         self._given = given
-        self._directory = FunctionDirectory(functions_only=settings.functions_only)
+        self._directory = FunctionDirectory(
+            functions_only=settings.functions_only, home=Home(region=settings.region or DEFAULT_REGION)
+        )
         self._surroundings = Surroundings(
-            clock=SystemClock(),
+            clock=clock,
             chance=random.random,
             drain=self.drain,
             budget=ByteBudget(settings.byte_budget, self.drain),
@@ -113,6 +123,7 @@ class Worker:
             if self._settings.ops is not None:
                 await stack.enter_async_context(self.ops.serving(self._settings.ops))
             aws = await stack.enter_async_context(Aws(hot_path=self._settings.hot_path))
+            await aws.check(os.environ, self._directory.home.region)
             state = await stack.enter_async_context(
                 open_state(self._settings.state, self._queue_limits, aws=aws, region=self._settings.region)
             )
@@ -141,7 +152,6 @@ class Worker:
                     fleet=fleet,
                     workshop=workshop,
                     surroundings=self._surroundings,
-                    drain_timeout_s=self._drain_timeout_s,
                     on_ready=self._now_ready,
                     look_s=self._tempo.look_s,
                     refresh_s=self._tempo.discovery_s,
@@ -154,22 +164,61 @@ class Worker:
                 aws=aws,
                 files=files,
                 store=store,
+                book=FileBook(leases=state.leases, fleet=fleet),
                 changed=supervisor.changed,
                 wall=self._surroundings.clock.wall,
                 metrics=self._settings.ops is not None,
                 allow_removal=self._settings.allow_removal,
             )
+            supervisor.heir = definitions.heir
+            await self._tell_state(state)
             await _take_up(definitions, self._mapping_set)
             invoking = self._invoking = self._make_invoking(state, fleet, hosted, aws, timeouts)
             handlers = self._handlers(store, self._admission(aws, latest, timeouts), supervisor)
             await stack.enter_async_context(serving(self._settings, {**handlers, **invoking.handlers}))
-            self.ops.loaded(lambda: views_of(supervisor.stored, supervisor.runners))
-            watcher = FileWatcher(self._paths, definitions.take_up, self._given)
+            self.ops.loaded(lambda: views_of(supervisor.stored, supervisor.runners, definitions.problems_of))
+            watcher = FileWatcher(
+                self._paths,
+                definitions.take_up,
+                self._given,
+                home=self._directory.home,
+                included=self._mapping_set.included,
+                again=definitions.look_again,
+            )
             return await self._supervise(supervisor, watcher, invoking)
 
-    def _now_ready(self, mappings: int) -> None:
+    def _now_ready(self, mappings: int, problems: int) -> None:
         self.ops.begun()
-        self._on_ready(mappings)
+        self._on_ready(mappings, problems)
+
+    async def _tell_state(self, state: State) -> None:
+        """Say what is remembered, and where: the default is one file for all that a user runs."""
+        try:
+            made = len(await state.mappings.list())
+        except StoreUnavailable as error:
+            raise StateRefused(str(error)) from error
+        structlog.get_logger().info(Log.STATE_OPENED, state=self._settings.state, mappings=made)
+
+    def drain_facts(self) -> Mapping[str, object]:
+        """What a drain that begins now waits for, and for how long at most."""
+        waits = list(self._waits())
+        more = [f"and {len(waits) - WAITS_SHOWN} more"] if len(waits) > WAITS_SHOWN else []
+        return {
+            "waiting_for": [*waits[:WAITS_SHOWN], *more],
+            "at_most_s": self._drain_timeout_s(),
+            "hint": "a second signal ends at once",
+        }
+
+    def _waits(self) -> Iterator[str]:
+        for runner in self.runners:
+            counts, label = runner.meter.counts, runner.mapping.label
+            if counts.invocations:
+                yield f"{label}: {counts.invocations} invocations under way"
+            elif counts.pollers and runner.mapping.event_source.kind is SourceKind.SQS:
+                yield f"{label}: a poll, up to {self._tempo.long_poll_s:g} s"
+        if self._invoking is not None:
+            for function in self._invoking.functions:
+                yield f"{function.name}: invoked by a client or an event"
 
     def _admission(self, aws: Aws, latest: LatestReaders, timeouts: FunctionTimeouts) -> Admission:
         metrics = self._settings.ops is not None
@@ -245,7 +294,7 @@ class Worker:
 
     async def _limit_drain(self, work: anyio.CancelScope) -> None:
         await self.drain.wait()
-        await anyio.sleep(self._drain_timeout_s())
+        await anyio.sleep(max(self.drain.deadline - self._surroundings.clock.monotonic(), 0.0))
         work.cancel()
 
     def _drain_timeout_s(self) -> float:
@@ -265,6 +314,8 @@ class Worker:
 
 def _tempo(settings: Settings) -> Tempo:
     tempo = FAST if settings.profile is Profile.TEST else Tempo()
+    poll_s = long_poll_s(tempo.long_poll_s, grace_s=settings.drain_timeout_s)
+    tempo = replace(tempo, long_poll_s=poll_s)
     if settings.async_retry_base_s is None:
         return tempo
     return replace(tempo, event_retry_base_s=settings.async_retry_base_s)
@@ -288,22 +339,22 @@ async def run_until_signalled(worker: Worker) -> int:
     log = structlog.get_logger()
     drained = False
     async with anyio.create_task_group() as group:
-        group.start_soon(_obey_signals, worker.drain, group.cancel_scope)
+        group.start_soon(_obey_signals, worker, group.cancel_scope)
         drained = await worker.run()
         group.cancel_scope.cancel()
     log.info(Log.DRAINED if drained else Log.DRAIN_CUT_SHORT)
     return 0 if drained else 1
 
 
-async def _obey_signals(drain: Drain, everything: anyio.CancelScope) -> None:
+async def _obey_signals(worker: Worker, everything: anyio.CancelScope) -> None:
     try:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
             async for _ in received:
-                if drain.requested:
+                if worker.drain.requested:
                     everything.cancel()
                     return
-                structlog.get_logger().info(Log.DRAINING)
-                drain.request()
+                structlog.get_logger().info(Log.DRAINING, **worker.drain_facts())
+                worker.drain.request()
     finally:
         # A late signal must not replace the exit code of a process that has drained and is on its way out.
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from mappings.directory import FunctionDirectory
-from mappings.functions import Function
+from mappings.functions import Function, concurrency_of
 from mappings.model import EventSourceMapping, StartingPosition
 from mappings.store import StoredMapping
 from poller.aws import Aws
@@ -66,6 +66,7 @@ class AwsWorkshop:
                 fleet=self.fleet,
                 tempo=self.tempo,
                 surroundings=self.surroundings,
+                concurrency=concurrency_of(function),
                 latest_at=stored.latest_at,
             )
             yield Runner(mapping, parts, on_polling=on_polling)

@@ -8,6 +8,13 @@ from pathlib import Path
 
 from mappings.documents import read_text
 from mappings.errors import InvalidFile, shown
+from mappings.readers.deployments import (
+    SAM_CONFIG_SUFFIX,
+    Known,
+    is_of_stacks,
+    known_of_sam_config,
+    known_of_stacks,
+)
 from mappings.readers.loading import load_documents
 
 _SET = re.compile(r"(?P<name>[^=]+)=(?P<value>.*)", re.DOTALL)
@@ -188,15 +195,34 @@ def read_parameters(paths: Iterable[str]) -> dict[str, Answer]:
 
 
 def _read_parameters(path: str) -> dict[str, Answer]:
+    file, environment = path, None
+    if not Path(path).exists() and SAM_CONFIG_SUFFIX in path:
+        file, _, environment = path.rpartition(":")
     try:
-        documents = load_documents(read_text(Path(path)))
+        text = read_text(Path(file or path))
+        if file.endswith(SAM_CONFIG_SUFFIX):
+            return _known(known_of_sam_config(text, environment), path, optional=False)
+        documents = load_documents(text)
     except InvalidFile as error:
         raise InvalidFile(f"{path}: {problem}" for problem in error.problems) from error
     return answers_of_parameters(documents[0] if len(documents) == 1 else None, path)
 
 
+def _known(known: Known, origin: str, *, optional: bool) -> dict[str, Answer]:
+    """Return answers of what is known of a deployment; raise InvalidFile where two say different things."""
+    answers: dict[str, Answer] = {}
+    for name, value, direct in known:
+        answer = Answer(value=value, origin=f"{origin}: {name}", direct=direct, name=name, optional=optional)
+        if answers.setdefault(name, answer).value != value:
+            raise InvalidFile([f"{origin}: {name} is given twice"])
+    return answers
+
+
 def answers_of_parameters(document: object, origin: str) -> dict[str, Answer]:
-    """Read what a parameters file holds: an object, or the list that `aws cloudformation` takes."""
+    """Read what a parameters file holds: an object, the list `aws cloudformation` takes, or prints."""
+    if is_of_stacks(document):
+        assert isinstance(document, Mapping)
+        return _known(known_of_stacks(document), origin, optional=True)
     if isinstance(document, list):
         entries = [_entry(each) for each in document]
     elif isinstance(document, Mapping):
@@ -206,8 +232,8 @@ def answers_of_parameters(document: object, origin: str) -> dict[str, Answer]:
     problems = [_PARAMETERS_FORM for entry in entries if entry is None][:1]
     answers: dict[str, Answer] = {}
     for name, value in filter(None, entries):
-        if not isinstance(value, str | int | float | list):  # a bool is an int
-            problems.append(f"{name} must be a text, a number, true, false or a list, not {shown(value)}")
+        if not isinstance(value, str | int | float | list | Mapping):  # a bool is an int
+            problems.append(f"{name} must be a value, not {shown(value)}")
         elif name in answers:
             problems.append(f"{name} is given twice")
         else:

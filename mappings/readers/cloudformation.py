@@ -1,10 +1,11 @@
 """Mappings that a CloudFormation template defines as resources; CDK's synthesized templates are such, too."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from mappings.errors import shown
+from mappings.limits import field_refusal
 from mappings.readers.conversion import typed
-from mappings.readers.found import FoundMapping, Problem, Unresolved
+from mappings.readers.found import FoundMapping, Problem, Question, Unresolved
 from mappings.readers.intrinsics import ABSENT
 from mappings.readers.template import Template
 
@@ -19,6 +20,7 @@ _PROCESSED = (
     "--template-stage Processed --stack-name STACK"
 )
 _PROPERTIES = {"KmsKeyArn": "KMSKeyArn"}  # all others are spelled as in the API
+_SPELLED = {member: name for name, member in _PROPERTIES.items()}
 # What a resource may say besides its properties. None of it changes what the mapping is; Condition decides
 # whether there is one.
 _ATTRIBUTES = {
@@ -35,6 +37,8 @@ _ATTRIBUTES = {
 def is_template(document: object) -> bool:
     """Return whether a document is a template: every resource of one has a type such as AWS::SQS::Queue."""
     resources = document.get("Resources") if isinstance(document, Mapping) else None
+    if isinstance(document, Mapping) and "AWSTemplateFormatVersion" in document:
+        return True
     return isinstance(resources, Mapping) and any(
         str(name).startswith("Fn::") or (isinstance(resource, Mapping) and "::" in str(resource.get("Type")))
         for name, resource in resources.items()
@@ -43,7 +47,7 @@ def is_template(document: object) -> bool:
 
 def macro_problems(document: Mapping[str, object]) -> list[FoundMapping]:
     """Return a refusal of each macro that is not AWS's: it may change or add any mapping on deployment."""
-    transform = document.get("Transform", [])
+    transform = document.get("Transform") or []
     macros = transform if isinstance(transform, list) else [transform]
     found = [
         FoundMapping(
@@ -64,18 +68,27 @@ def mappings_in(template: Template, section: str = "Resources") -> list[FoundMap
         place = f"{section}.{logical_id}"
         if logical_id.startswith("Fn::"):
             found.append(FoundMapping(place=place, problems=(not_seen(place),)))
-        elif not isinstance(resource, Mapping):
-            continue
-        elif resource.get("Type") == _TYPE:
-            problems: list[Problem] = [
-                f"the attribute {key} is not supported" for key in resource if key not in _ATTRIBUTES
-            ]
-            if is_wanted(template, resource, problems):
-                properties = resource.get("Properties", {})
-                found.append(request_of(template, place, properties, problems))
-        elif (unseen := _unseen(place, resource)) is not None and is_wanted(template, resource, []):
-            found.append(unseen)
+        elif isinstance(resource, Mapping):
+            found += _mappings_of(template, place, resource)
     return found
+
+
+def _mappings_of(template: Template, place: str, resource: Mapping[str, object]) -> Iterator[FoundMapping]:
+    unseen = _unseen(place, resource)
+    if unseen is None and resource.get("Type") != _TYPE:
+        return
+    try:
+        if not is_wanted(template, resource):
+            return
+    except Unresolved as unresolved:
+        # Whether there is one comes first: nothing else of it may be needed.
+        yield FoundMapping(place=place, problems=unresolved.questions)
+        return
+    if unseen is not None:
+        yield unseen
+        return
+    problems = [f"the attribute {key} is not supported" for key in resource if key not in _ATTRIBUTES]
+    yield request_of(template, place, resource.get("Properties") or {}, problems)
 
 
 def _unseen(place: str, resource: Mapping[str, object]) -> FoundMapping | None:
@@ -94,6 +107,10 @@ def _unseen(place: str, resource: Mapping[str, object]) -> FoundMapping | None:
         case _:
             location = ""
     if not location or "://" in location:
+        # CDK and SAM say where the template was when they prepared the resource.
+        metadata = resource.get("Metadata")
+        location = str(metadata.get("aws:asset:path", "")) if isinstance(metadata, Mapping) else ""
+    if not location:
         text = f"{kind} may define mappings in another template; give that as a file, and --skip this one"
         return FoundMapping(place=place, problems=(text,))
     text = f"{_NESTED[kind]}: {location} may define mappings and is not read; give it as a file as well"
@@ -105,13 +122,12 @@ def not_seen(call: str) -> str:
     return f"{call} is not supported; {_PROCESSED}"
 
 
-def is_wanted(template: Template, resource: Mapping[str, object], problems: list[Problem]) -> bool:
-    """Return whether the Condition of a resource holds; what is not known of it is added to its problems."""
+def is_wanted(template: Template, resource: Mapping[str, object]) -> bool:
+    """Return whether the Condition of a resource holds; raise Unresolved where that is not known."""
     try:
         return "Condition" not in resource or template.condition(str(resource["Condition"]))
     except Unresolved as unresolved:
-        problems.extend(unresolved.within(".Condition").questions)
-        return True
+        raise unresolved.within(".Condition") from None
 
 
 def request_of(
@@ -128,9 +144,14 @@ def request_of(
     problems = list(problems)
     if not isinstance(properties, Mapping):
         return FoundMapping(place=place, problems=(*problems, "Properties must be an object"))
+    spelled = {**_SPELLED, **(spelled or {})}
     request: dict[str, object] = {}
     unnamed: str | None = None
+    questions: list[Question] = []
+    refusals: list[str] = []
     for name, expression in properties.items():
+        member = _PROPERTIES.get(name, str(name))
+        refusal = field_refusal(member)
         try:
             if name == "FunctionName":
                 function = template.function_name_of(expression)
@@ -138,14 +159,23 @@ def request_of(
             else:
                 value = template.value_of(expression)
         except Unresolved as unresolved:
-            problems.extend(unresolved.within(f".{(spelled or {}).get(name, name)}").questions)
+            questions += unresolved.within(f".{spelled.get(member, name)}").questions
+            refusals += [refusal] if refusal is not None and template.is_something(expression) else []
             continue
         if value is not ABSENT:
-            member = _PROPERTIES.get(name, str(name))
             request[member] = _tags(value) if name == "Tags" else value
+            refusals += [refusal] if refusal is not None and value not in ("", []) else []
     converted = typed(request)
     assert isinstance(converted, dict)
-    return FoundMapping(place=place, request=converted, problems=tuple(problems), unnamed=unnamed)
+    # What will be refused whatever the answers are is not asked about.
+    asked = refusals if questions and refusals else questions
+    return FoundMapping(
+        place=place,
+        request=converted,
+        problems=(*problems, *asked),
+        unnamed=None if asked is refusals else unnamed,
+        spelled=spelled,
+    )
 
 
 def _tags(value: object) -> object:

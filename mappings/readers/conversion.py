@@ -7,6 +7,7 @@ converted is left as it is, for validation to refuse it.
 import re
 from collections.abc import Mapping
 
+from mappings.documents import parse_json
 from mappings.service_model import CREATE_REQUEST, members, shape
 
 # More digits than any number of a request has, and few enough to be read at once.
@@ -17,15 +18,16 @@ _BOOLEANS = {"true": True, "false": False}
 
 def typed(value: object, name: str = CREATE_REQUEST) -> object:
     """Return the value of the shape `name`, converted wherever that loses nothing."""
-    match shape(name)["type"], value:
-        case "structure", Mapping():
+    kind = shape(name)["type"]
+    match kind, structured(value) if kind in {"structure", "list", "map"} else value:
+        case "structure", Mapping() as value:
             known = members(name)
             return {key: typed(item, known[key]) if key in known else item for key, item in value.items()}
-        case "list", list():
+        case "list", list() as value:
             return [typed(item, shape(name)["member"]["shape"]) for item in value]
-        case "map", Mapping():
+        case "map", Mapping() as value:
             return {key: typed(item, shape(name)["value"]["shape"]) for key, item in value.items()}
-        case kind, _:
+        case _:
             return _scalar(kind, value)
 
 
@@ -43,6 +45,16 @@ def _scalar(kind: str, value: object) -> object:
             return text_of(value)
         case _:
             return value
+
+
+def structured(value: object) -> object:
+    """Return the list or the object that a text is in JSON, as answers give them; else the value itself."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
+        return value
+    try:
+        return parse_json(value, dict)
+    except (ValueError, RecursionError):
+        return value
 
 
 def text_of(value: float) -> str:

@@ -17,6 +17,7 @@ class Question:
     path: str = ""
     """The steps to the value from where it is reported: `.Name` or `[0]`."""
     wanted: str = "VALUE"
+    gives: str = ""
 
     def sentence(self, flag_name: Callable[[str], str]) -> str:
         """Return the sentence; `flag_name` says how `--set` spells a name."""
@@ -25,7 +26,7 @@ class Question:
         if not self.names:
             return text
         flags = " ".join(f"--set {shlex.quote(f'{flag_name(name)}={self.wanted}')}" for name in self.names)
-        given = "it" if self.wanted == "VALUE" else f"the {self.wanted.lower()}"
+        given = self.gives or ("it" if self.wanted == "VALUE" else f"the {self.wanted.lower()}")
         return f"{text}; {flags} {'gives' if len(self.names) == 1 else 'give'} {given}"
 
 
@@ -42,8 +43,14 @@ class FoundMapping:
     place: str
     request: Mapping[str, object] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
+    """What the author should know, though the mapping is read."""
+    spelled: Mapping[str, str] = field(default_factory=dict)
+    """How the author spells a member, where that is not AWS's name of it."""
     unnamed: str | None = None
     """The logical ID that stands for the function, where the file gives the function no name."""
+    left_out: str | None = None
+    """Why it is no mapping after all; the author is told so."""
     elsewhere: str | None = None
     """A file, as seen from this one, that holds what stands here: once it is read too, nothing is wrong."""
 
@@ -77,6 +84,10 @@ class Unresolved(ValueError):
         return self
 
 
+class Endless(Unresolved):
+    """A value that refers to itself, or to too much: what comes after it is not looked at."""
+
+
 def all_of(parts: Iterable[Callable[[], T]]) -> list[T]:
     """Return what each part gives; raise Unresolved with the questions of all, not of the first alone."""
     values: list[T] = []
@@ -84,6 +95,8 @@ def all_of(parts: Iterable[Callable[[], T]]) -> list[T]:
     for part in parts:
         try:
             values.append(part())
+        except Endless:
+            raise
         except Unresolved as unresolved:
             errors.append(unresolved)
     if errors:

@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 from mappings.errors import shown
-from mappings.readers.conversion import text_of
-from mappings.readers.found import Unresolved
+from mappings.readers.conversion import structured, text_of
+from mappings.readers.found import Unresolved, all_of
 
 # A filter pattern has 4,096 characters; names that refer to names must not grow without end.
 MAXIMUM_TEXT = 64 * 1024
@@ -56,10 +57,11 @@ def evaluate(expression: object, scope: Scope) -> object:
         case Mapping() if (function := _function_of(expression)) is not None:
             return FUNCTIONS[function](expression[function], scope)
         case Mapping():
-            members = {str(key): _at(f".{key}", item, scope) for key, item in expression.items()}
-            return {key: value for key, value in members.items() if value is not ABSENT}
+            values = all_of(partial(_at, f".{key}", item, scope) for key, item in expression.items())
+            members = zip(map(str, expression), values, strict=True)
+            return {key: value for key, value in members if value is not ABSENT}
         case list():
-            items = [_at(f"[{index}]", item, scope) for index, item in enumerate(expression)]
+            items = all_of(partial(_at, f"[{index}]", item, scope) for index, item in enumerate(expression))
             return [value for value in items if value is not ABSENT]
         case _:
             return expression
@@ -97,7 +99,8 @@ def truth(expression: object, scope: Scope) -> bool:
         case {"Condition": str(name), **other} if not other:
             return scope.condition(name)
         case {"Fn::Equals": [first, second]}:
-            return _comparable(evaluate(first, scope)) == _comparable(evaluate(second, scope))
+            left, right = evaluate_each((first, second), scope)
+            return _comparable(left) == _comparable(right)
         case {"Fn::Not": [inner]}:
             return not truth(inner, scope)
         case {"Fn::And": list(parts)}:
@@ -106,6 +109,11 @@ def truth(expression: object, scope: Scope) -> bool:
             return any(truth(part, scope) for part in parts)
         case _:
             raise Unresolved(f"{shown(expression)} is not a condition that can be evaluated")
+
+
+def evaluate_each(expressions: Sequence[object], scope: Scope) -> list[object]:
+    """Return what each expression means; raise Unresolved with the questions of all of them."""
+    return all_of(partial(evaluate, expression, scope) for expression in expressions)
 
 
 def _at(step: str, expression: object, scope: Scope) -> object:
@@ -178,10 +186,7 @@ def _sub(argument: object, scope: Scope) -> object:
         case _:
             raise _malformed("Sub", argument)
 
-    def replaced(found: re.Match[str]) -> str:
-        literal, name = found.groups()
-        if literal:
-            return f"${{{name}}}"
+    def value_of(name: str) -> str:
         if name in variables:
             value = evaluate(variables[name], scope)
         else:
@@ -189,13 +194,17 @@ def _sub(argument: object, scope: Scope) -> object:
         return _text(value, "Sub")
 
     written = _text(scope.text(template), "Sub")
-    return _bounded(_PLACEHOLDER.sub(replaced, written))
+    names = dict.fromkeys(name for literal, name in _PLACEHOLDER.findall(written) if not literal)
+    values = dict(zip(names, all_of(partial(value_of, name) for name in names), strict=True))
+    return _bounded(
+        _PLACEHOLDER.sub(lambda found: f"${{{found[2]}}}" if found[1] else values[found[2]], written)
+    )
 
 
 def _join(argument: object, scope: Scope) -> object:
     match argument:
         case [str(delimiter), parts]:
-            values = evaluate(parts, scope)
+            values = structured(evaluate(parts, scope))
             if isinstance(values, list):
                 return _bounded(delimiter.join(_text(value, "Join") for value in values))
     raise _malformed("Join", argument)
@@ -216,7 +225,7 @@ def _select(argument: object, scope: Scope) -> object:
         case [index, choices]:
             chosen = _text(evaluate(index, scope), "Select")
             # Only the chosen one has to be known.
-            values = choices if isinstance(choices, list) else evaluate(choices, scope)
+            values = choices if isinstance(choices, list) else structured(evaluate(choices, scope))
             if isinstance(values, list) and chosen.isdecimal() and int(chosen) < len(values):
                 return evaluate(values[int(chosen)], scope)
     raise _malformed("Select", argument)
@@ -233,7 +242,7 @@ def _if(argument: object, scope: Scope) -> object:
 def _find_in_map(argument: object, scope: Scope) -> object:
     match argument:
         case [table, first, second, *rest] if len(rest) <= 1:
-            keys = [_text(evaluate(key, scope), "FindInMap") for key in (table, first, second)]
+            keys = [_text(key, "FindInMap") for key in evaluate_each((table, first, second), scope)]
         case _:
             raise _malformed("FindInMap", argument)
     value = scope.table_value(keys[0], keys[1], keys[2])

@@ -1,12 +1,13 @@
 """How the text of a template, manifest or plan becomes plain data; freer than a mapping file, still bounded.
 
 Nulls, several documents, anchors with aliases, merge keys and the short forms of CloudFormation's functions
-are taken, because other tools write them. A key that is given twice is still refused.
+are taken, because other tools write them. Whether a key may be given twice, the caller says.
 """
 
 import json
 import re
 from collections.abc import Hashable
+from functools import partial
 from typing import Any, cast
 
 import yaml
@@ -22,15 +23,18 @@ _MERGE = "tag:yaml.org,2002:merge"
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 
 
-def load_documents(text: str) -> list[object]:
-    """Return the documents of a YAML or JSON text; raise InvalidFile with one sentence."""
+def load_documents(text: str, repeated: list[str] | None = None) -> list[object]:
+    """Return the documents of a YAML or JSON text; raise InvalidFile with one sentence.
+
+    A key that is given twice goes into `repeated`, and its last value counts; without that it is refused.
+    """
     try:
-        if text.lstrip().startswith("{"):
+        if text.lstrip().startswith(("{", "[")):
             try:
-                return [parse_json(text, _json_object)]
+                return [parse_json(text, partial(_json_object, repeated))]
             except json.JSONDecodeError:
                 pass  # YAML may begin so, too
-        return _load_yaml(text)
+        return _load_yaml(text, repeated)
     except RecursionError as error:
         raise InvalidFile(["the file is nested too deeply"]) from error
     except InvalidFile:
@@ -39,18 +43,21 @@ def load_documents(text: str) -> list[object]:
         raise InvalidFile([f"a value cannot be read: {error}"]) from error
 
 
-def _json_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _json_object(repeated: list[str] | None, pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise InvalidFile([f"the key {shown(twice)} is given twice in one object"])
+        problem = f"the key {shown(twice)} is given twice in one object"
+        if repeated is None:
+            raise InvalidFile([problem])
+        repeated.append(problem)
     return found
 
 
-def _load_yaml(text: str) -> list[object]:
+def _load_yaml(text: str, repeated: list[str] | None) -> list[object]:
     try:
-        loader = _Loader(text)
+        loader = _Loader(text, repeated)
         try:
             documents: list[object] = []
             while loader.check_node():
@@ -89,9 +96,10 @@ def _check_unfolded(root: yaml.Node) -> None:
 
 
 class _Loader(yaml.SafeLoader):
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, repeated: list[str] | None) -> None:
         super().__init__(text)
         self._depth = 0
+        self._repeated = repeated
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self._depth == MAXIMUM_DEPTH:
@@ -110,9 +118,14 @@ class _Loader(yaml.SafeLoader):
             if not isinstance(key_node, yaml.ScalarNode):
                 raise _refusal("a key must be a text", key_node)
             if key_node.value in written and key_node.tag != _MERGE:
-                raise _refusal(f"the key {shown(key_node.value)} is given twice", key_node)
+                self._repeat(_refusal(f"the key {shown(key_node.value)} is given twice", key_node))
             written.add(key_node.value)
         return node
+
+    def _repeat(self, refusal: yaml.MarkedYAMLError) -> None:
+        if self._repeated is None:
+            raise refusal
+        self._repeated += yaml_problem(refusal).problems
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:  # noqa: FBT001, FBT002 - SafeLoader's signature
         self.flatten_mapping(node)

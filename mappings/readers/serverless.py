@@ -7,9 +7,11 @@ from mappings.errors import shown
 from mappings.readers import cloudformation
 from mappings.readers.answers import FileAnswers
 from mappings.readers.cloudformation import request_of
+from mappings.readers.conversion import structured
+from mappings.readers.folder import Folder
 from mappings.readers.found import FoundMapping, Problem, Unresolved
 from mappings.readers.template import Template
-from mappings.readers.variables import Variables
+from mappings.readers.variables import COMPILED, Variables
 
 # Lambda polls for these as well, and we do not.
 _OTHER_MAPPINGS = {"activemq", "kafka", "msk", "rabbitmq", "documentdb"}
@@ -34,10 +36,6 @@ _PUSHED = {
 }
 # Constructs of the plugin serverless-lift that are queues with a function to read them.
 _CONSTRUCTS = {"queue"}
-_COMPILED = (
-    "import what the framework makes of the service: serverless package, then "
-    ".serverless/cloudformation-template-update-stack.json"
-)
 _COMMON = {
     "arn": "EventSourceArn",
     "batchSize": "BatchSize",
@@ -67,6 +65,13 @@ _PROPERTIES: Mapping[str, Mapping[str, str]] = {
         "type": "type",
     },
 }
+# What one property of an event says, and a member inside of another does for AWS.
+_INSIDE = {
+    "DestinationConfig.OnFailure.Destination": "destinations.onFailure",
+    "ProvisionedPollerConfig.MaximumPollers": "provisionedPollers.max",
+    "ProvisionedPollerConfig.MinimumPollers": "provisionedPollers.min",
+    "ScalingConfig.MaximumConcurrency": "maximumConcurrency",
+}
 # The framework's own, which are not AWS's.
 _DEFAULTS: Mapping[str, Mapping[str, object]] = {
     "sqs": {"BatchSize": 10, "Enabled": True},
@@ -80,9 +85,9 @@ def is_service(document: object) -> bool:
     return isinstance(document, Mapping) and {"service", "provider"} <= document.keys()
 
 
-def mappings_in(document: Mapping[str, object], answers: FileAnswers) -> list[FoundMapping]:
+def mappings_in(document: Mapping[str, object], answers: FileAnswers, folder: Folder) -> list[FoundMapping]:
     """Return the mappings of the functions' events, then those among the resources."""
-    service = _Service(document, answers)
+    service = _Service(document, answers, folder)
     events = list(service.events())
     resources = cloudformation.mappings_in(service.template, "resources.Resources")
     return [*service.problems, *events, *resources]
@@ -91,10 +96,11 @@ def mappings_in(document: Mapping[str, object], answers: FileAnswers) -> list[Fo
 class _Service:
     """One serverless.yml: its variables, its functions, and the template that its resources make."""
 
-    def __init__(self, document: Mapping[str, object], answers: FileAnswers) -> None:
+    def __init__(self, document: Mapping[str, object], answers: FileAnswers, folder: Folder) -> None:
         self.problems: list[FoundMapping] = []
         self._answers = answers
-        self._variables = Variables(document, answers)
+        self._variables = Variables(document, answers, folder)
+        self._variables.mention(json.dumps(document, default=str))
         service = "self:service.name" if isinstance(document.get("service"), Mapping) else "self:service"
         prefix = f"${{{service}}}-${{sls:stage}}"
         self._functions = {
@@ -104,7 +110,7 @@ class _Service:
         for name, construct in self._merged("constructs", document.get("constructs")).items():
             if isinstance(construct, Mapping) and construct.get("type") in _CONSTRUCTS:
                 kind = construct["type"]
-                problem = f"a {kind} of serverless-lift defines a mapping and is not supported; {_COMPILED}"
+                problem = f"a {kind} of serverless-lift defines a mapping and is not supported; {COMPILED}"
                 self.problems.append(FoundMapping(place=f"constructs.{name}", problems=(problem,)))
         self._names = {
             key: function.get("name") or f"{prefix}-{key}" for key, function in self._functions.items()
@@ -116,7 +122,7 @@ class _Service:
                 "AWS::Region": self._variables.region,
                 "AWS::StackName": lambda: self._variables.text(prefix),
             },
-            text_of=self._variables.text,
+            text_of=self._variables.resolve,
         )
 
     def events(self) -> Iterator[FoundMapping]:
@@ -127,7 +133,7 @@ class _Service:
 
     def _event(self, place: str, written: object, key: str) -> Iterator[FoundMapping]:
         try:
-            event = self._variables.text(written) if isinstance(written, str) else written
+            event = self._whole(written)
         except Unresolved as unresolved:
             yield FoundMapping(place=place, problems=unresolved.questions)
             return
@@ -153,7 +159,7 @@ class _Service:
         merged: dict[str, object] = {}
         for part in self._list(place, section if isinstance(section, list) else [section]):
             try:
-                value = self._variables.text(part) if isinstance(part, str) else part
+                value = self._whole(part)
             except Unresolved as unresolved:
                 self.problems.append(FoundMapping(place=place, problems=unresolved.questions))
                 continue
@@ -165,7 +171,7 @@ class _Service:
 
     def _list(self, place: str, section: object) -> list[object]:
         try:
-            value = self._variables.text(section) if isinstance(section, str) else section
+            value = self._whole(section)
             if isinstance(value, list):
                 return value
             problems: tuple[Problem, ...] = (f"{shown(value)} is no list",) if value else ()
@@ -174,6 +180,10 @@ class _Service:
         if problems:
             self.problems.append(FoundMapping(place=place, problems=problems))
         return []
+
+    def _whole(self, value: object) -> object:
+        """Return what a value stands for where a variable may be an object or a list; raise Unresolved."""
+        return structured(self._variables.text(value)) if isinstance(value, str) else value
 
     def _resources(self, section: object) -> Mapping[str, object]:
         """Return the template of `resources`, with the functions that the framework adds to it."""
@@ -206,7 +216,7 @@ class _Service:
 
     def _mapping(self, place: str, kind: str, value: object, target: object) -> FoundMapping:
         try:
-            written = self._variables.text(value) if isinstance(value, str) else value
+            written = self._whole(value)
         except Unresolved as unresolved:
             return FoundMapping(place=place, problems=unresolved.within(".arn").questions)
         if not isinstance(written, Mapping) or (len(written) == 1 and not written.keys() <= {"arn"}):
@@ -224,7 +234,7 @@ class _Service:
                 problems.extend(unresolved.within(f".{name}").questions)
         if "arn" not in written:
             problems.append("arn is missing")
-        spelled = {member: name for name, member in known.items()}
+        spelled = {member: name for name, member in known.items()} | _INSIDE
         return request_of(self.template, place, properties, problems, spelled)
 
     def _property(self, name: str, member: str, value: object) -> dict[str, object]:
@@ -238,7 +248,7 @@ def _logical_id(key: str) -> str:
 
 
 def _filter_criteria(value: object, variables: Variables) -> dict[str, object]:
-    patterns = variables.resolve(value)
+    patterns = structured(variables.resolve(value))
     if not isinstance(patterns, list):
         raise Unresolved(f"a list of patterns is expected, not {shown(patterns)}")
     # JSON keeps every function of CloudFormation in a pattern a text: the framework does not run them either.

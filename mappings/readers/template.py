@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mappings.errors import shown
 from mappings.readers.answers import FileAnswers
+from mappings.readers.conversion import structured
 from mappings.readers.found import Unresolved
 from mappings.readers.intrinsics import ABSENT, DYNAMIC, evaluate, references_in, truth
 from mappings.readers.resources import FUNCTION_TYPES, KINDS, UNKNOWABLE, Kind
@@ -127,6 +128,16 @@ class Template:
             text = value
         return DYNAMIC.sub(self._dynamic_value, text)
 
+    def is_something(self, expression: object) -> bool:
+        """Return whether an expression cannot be empty or absent, as an `If` or a parameter may be."""
+        match expression:
+            case {"Fn::If": _}:
+                return False
+            case {"Ref": str(name)}:
+                return name in self.resources
+            case _:
+                return True
+
     def name_of(self, logical_id: str) -> object:
         """Return the name of a resource, or None where only a deployment gives it one."""
         return self._once(("name", logical_id), lambda: self._name_of(logical_id))
@@ -198,7 +209,8 @@ class Template:
             raise Unresolved(f"{shown(value)} is not one of the AllowedValues of the parameter {name}")
         kind = str(declared.get("Type", ""))
         if isinstance(value, str) and (kind == "CommaDelimitedList" or kind.startswith("List<")):
-            return [part.strip() for part in value.split(",")]
+            listed = structured(value)
+            return listed if isinstance(listed, list) else [part.strip() for part in value.split(",")]
         return value
 
     def _pseudo(self, name: str) -> object:
@@ -249,7 +261,8 @@ class Template:
     def _name_of(self, logical_id: str) -> object:
         kind = KINDS[self._kind(logical_id)]
         # For what Ref gives the name, an answer for Ref is one for the name.
-        answer = self._answers.get(logical_id, own=True) if kind.reference == "name" else None
+        asked = logical_id if kind.reference == "name" else f"{logical_id}.{kind.name_attribute}"
+        answer = self._answers.get(asked, own=True)
         if answer is not None:
             return answer
         written = self.properties_of(logical_id).get(kind.name_property)

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
+from mappings.limits import field_refusal
 from mappings.readers.answers import FileAnswers
 from mappings.readers.conversion import typed
 from mappings.readers.found import FoundMapping, Problem, Question
+from mappings.readers.terraform_references import Functions, Module
 from mappings.service_model import CREATE_REQUEST, members, shape
 
 _TYPE = "aws_lambda_event_source_mapping"
@@ -69,12 +71,18 @@ def mappings_in(document: Mapping[str, object], answers: FileAnswers) -> Iterato
         if str(change.get("type")) in _LOOKED_AT:
             problem = "the plan leaves it for a later one; apply this one first"
             yield FoundMapping(place=str(change.get("address")), problems=(problem,))
-    for resource, configured in _resources(_object(values.get("root_module")), configuration):
-        address = str(resource.get("address"))
-        if resource.get("type") != _TYPE:
-            yield FoundMapping(place=address, problems=(_refusal(str(resource.get("type"))),))
+    resources = list(_resources(_object(values.get("root_module")), Module(configuration=configuration)))
+    functions = Functions.of(each for each, _ in resources)
+    for resource, module in resources:
+        kind, address = str(resource.get("type")), str(resource.get("address"))
+        if kind not in _LOOKED_AT or resource.get("mode") != "managed":
             continue
-        yield _Instance(address=address, answers=answers).mapping(
+        if kind != _TYPE:
+            yield FoundMapping(place=address, problems=(_refusal(kind),))
+            continue
+        configured = module.expressions_of(f"{_TYPE}.{resource.get('name')}")
+        function = functions.name_of(module, configured.get("function_name"), resource.get("index"))
+        yield _Instance(address=address, answers=answers, function=function).mapping(
             dict(_object(resource.get("values"))),
             {
                 name: known
@@ -90,23 +98,12 @@ def _refusal(kind: str) -> str:
     return f"{kind} is not supported; {_TYPE} is"
 
 
-def _resources(
-    module: Mapping[str, object], configuration: Mapping[str, object], prefix: str = ""
-) -> Iterator[tuple[Mapping[str, object], Mapping[str, object]]]:
-    """Yield what may be a mapping in a module and its children, with what its configuration sets."""
-    configured = {
-        str(each.get("address")): _object(each.get("expressions"))
-        for each in _objects(configuration.get("resources"))
-    }
-    for resource in _objects(module.get("resources")):
-        if str(resource.get("type")) in _LOOKED_AT and resource.get("mode") == "managed":
-            yield resource, configured.get(f"{_TYPE}.{resource.get('name')}", {})
-    for child in _objects(module.get("child_modules")):
-        address = str(child.get("address"))
-        # `module.streams["clicks"]` inside of its parent is an instance of the call `streams`.
-        call = address.removeprefix(prefix).removeprefix("module.").partition("[")[0]
-        inner = _object(_object(configuration.get("module_calls")).get(call))
-        yield from _resources(child, _object(inner.get("module")), f"{address}.")
+def _resources(values: Mapping[str, object], module: Module) -> Iterator[tuple[Mapping[str, object], Module]]:
+    """Yield each resource of a module and of its children, with the module that it stands in."""
+    for resource in _objects(values.get("resources")):
+        yield resource, module
+    for child in _objects(values.get("child_modules")):
+        yield from _resources(child, module.child(str(child.get("address"))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +112,10 @@ class _Instance:
 
     address: str
     answers: FileAnswers
+    function: str | None
+    """The function of the same plan that the configuration refers to."""
     problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
 
     def mapping(self, values: dict[str, object], unknown: Mapping[str, object]) -> FoundMapping:
         for name in {**values, **unknown}:
@@ -132,20 +132,44 @@ class _Instance:
         written = {name: value for name, value in values.items() if name not in _COMPUTED}
         request = typed(_structure(CREATE_REQUEST, written))
         assert isinstance(request, dict)
-        return FoundMapping(place=self.address, request=request, problems=tuple(self.problems))
+        return FoundMapping(
+            place=self.address,
+            request=request,
+            problems=self._asked(request),
+            notes=tuple(self.notes),
+            spelled=_spelled(),
+        )
+
+    def _asked(self, request: Mapping[str, object]) -> tuple[Problem, ...]:
+        """Return the questions; what will be refused whatever the answers are is not asked about."""
+        refusals = [problem for problem in self.problems if isinstance(problem, str)]
+        refusals += [refusal for member in request if (refusal := field_refusal(member)) is not None]
+        return tuple(refusals if self.problems and refusals else self.problems)
 
     def _answer(self, path: str) -> object:
         return self.answers.get(f"{self.address}.{path}", own=True)
+
+    def _unknown(self, path: str) -> object:
+        """Return what is taken for a value that nothing gives, if anything; else ask for it."""
+        question = Question(text=f"{path} is known only after apply", names=(f"{self.address}.{path}",))
+        if path == "function_name" and self.function is not None:
+            text = f"{path} is taken for {self.function}, the function that the configuration refers to"
+            self.notes.append(replace(question, text=text, gives="another"))
+            return self.function
+        refusal = field_refusal(_attributes(CREATE_REQUEST).get(path, ""))
+        if path.partition(".")[0] == "tags":
+            # No tag changes what is delivered.
+            self.notes.append(replace(question, text=f"{question.text}, and left out"))
+        else:
+            self.problems.append(question if refusal is None else refusal)
+        return None
 
     def _completed(self, path: str, value: object, unknown: object) -> object:
         """Return a value with an answer wherever it is unknown until apply; ask for what stays unknown."""
         match unknown:
             case True:
                 answer = self._answer(path)
-                if answer is None:
-                    text = f"{path} is known only after apply"
-                    self.problems.append(Question(text=text, names=(f"{self.address}.{path}",)))
-                return answer
+                return self._unknown(path) if answer is None else answer
             case Mapping():
                 known = dict(_object(value))
                 for name, inner in unknown.items():
@@ -170,6 +194,20 @@ def _attributes(name: str) -> Mapping[str, str]:
         for member in members(name)
     }
     return snake | {attribute: member for attribute, member in _RENAMED.items() if member in members(name)}
+
+
+@cache
+def _spelled(name: str = CREATE_REQUEST) -> Mapping[str, str]:
+    """Return the attribute for each member of a structure, and of those inside of it."""
+    spelled: dict[str, str] = {}
+    for attribute, member in _attributes(name).items():
+        spelled[member] = attribute
+        inner = members(name)[member]
+        while shape(inner)["type"] == "list":
+            inner = shape(inner)["member"]["shape"]
+        if shape(inner)["type"] == "structure":
+            spelled = {**_spelled(inner), **spelled}
+    return spelled
 
 
 def _structure(name: str, values: Mapping[str, object]) -> dict[str, object]:

@@ -2,18 +2,32 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 
-from mappings.errors import shown
+from mappings.errors import InvalidFile, shown
 from mappings.readers.answers import FileAnswers
 from mappings.readers.conversion import text_of
-from mappings.readers.found import Unresolved
+from mappings.readers.folder import Folder
+from mappings.readers.found import Endless, Unresolved, all_of
 from mappings.readers.intrinsics import MAXIMUM_TEXT
+from mappings.readers.loading import load_documents
 
 _DEFAULT_STAGE = "dev"
 _DEFAULT_REGION = "us-east-1"
 # What only looks like a variable is left to `Fn::Sub`: ${AWS::Region}, ${Queue.Arn}.
 _START = re.compile(r"\$\{\s*[A-Za-z]+(:(?!:)|\()")
 _SOURCE = re.compile(r"(?P<kind>[A-Za-z]+)(:(?!:)(?P<address>.*)|\(.*)", re.DOTALL)
+# A source in any text: what stands between the braces, or between commas.
+_MENTIONED = re.compile(r"(?<=[{,\s])[A-Za-z]+(?:\([^()]*\))?:[^,{}\s\"']+")
+_FILE = re.compile(r"file\((?P<name>[^)]*)\)(?::(?P<address>.*))?", re.DOTALL)
+_DATA = {"yml", "yaml", "json"}
+_PROGRAMS = {"js", "cjs", "mjs", "ts"}
+COMPILED = (
+    "import what the framework makes of the service: serverless package, then "
+    ".serverless/cloudformation-template-update-stack.json"
+)
+_NO_VALUE = "has no value and no default"
 # Far more than a real file needs; values that refer to values could ask for any number.
 _MAXIMUM_STEPS = 10_000
 _LITERALS: Mapping[str, object] = {"true": True, "false": False, "null": None}
@@ -25,9 +39,11 @@ _OWN = {"self", "file"}
 class Variables:
     """The variables of one serverless.yml."""
 
-    def __init__(self, document: Mapping[str, object], answers: FileAnswers) -> None:
+    def __init__(self, document: Mapping[str, object], answers: FileAnswers, folder: Folder) -> None:
         self._document = document
         self._answers = answers
+        self._folder = folder
+        self._files: dict[str, object] = {}  # what the files of the folder hold, by name
         self._open: list[str] = []
         self._steps = 0
         self._sources: Mapping[str, Callable[[str], object]] = {
@@ -36,32 +52,38 @@ class Variables:
             "param": self._parameter,
             "sls": self._framework,
             "aws": self._account,
+            "env": lambda _: _MISSING,  # the environment is that of a deployment, which only an answer knows
         }
 
     def resolve(self, value: object) -> object:
         """Return plain data with every variable in it replaced; raise Unresolved."""
         match value:
             case str():
-                return self.text(value)
+                return self._resolved_text(value)
             case Mapping():
-                return {key: self.resolve(item) for key, item in value.items()}
+                values = all_of(partial(self.resolve, item) for item in value.values())
+                return dict(zip(value, values, strict=True))
             case list():
-                return [self.resolve(item) for item in value]
+                return all_of(partial(self.resolve, item) for item in value)
             case _:
                 return value
 
+    def _resolved_text(self, text: str) -> object:
+        found = self.text(text)
+        if not isinstance(found, Mapping | list):
+            return found
+        with self._opened(text):
+            return self.resolve(found)
+
     def text(self, text: str) -> object:
-        """Return what a text means: any data where it is one variable, else a text."""
+        """Return what a text means: any data where it is one variable, else a text.
+
+        An object or a list keeps the variables inside of it: not all of them may be needed.
+        """
         if not _START.search(text):
             return text
-        self._steps = self._steps + 1 if self._open else 1
-        if text in self._open or self._steps > _MAXIMUM_STEPS:
-            raise Unresolved(f"{text} refers to itself, or to too much")
-        self._open.append(text)
-        try:
-            parts = list(self._parts(text))
-        finally:
-            self._open.pop()
+        with self._opened(text):
+            parts = all_of(self._parts(text))
         if len(parts) == 1:
             return parts[0]
         joined = "".join(_as_text(part, text) for part in parts)
@@ -69,22 +91,41 @@ class Variables:
             raise Unresolved(f"its text has more than {MAXIMUM_TEXT} characters")
         return joined
 
+    @contextmanager
+    def _opened(self, text: str) -> Iterator[None]:
+        """Refuse a text inside of itself, and a text that leads to too many others."""
+        self._steps = self._steps + 1 if self._open else 1
+        if text in self._open or self._steps > _MAXIMUM_STEPS:
+            raise Endless(f"{text} refers to itself, or to too much")
+        self._open.append(text)
+        try:
+            yield
+        finally:
+            self._open.pop()
+
+    def mention(self, text: str) -> None:
+        """Say what the variables of a text ask for, and the options that the framework always has."""
+        names = {"stage", "region"}
+        for source in _MENTIONED.findall(text):
+            names |= {source, source.partition(":")[2]}
+        self._answers.mention(names.__contains__)
+
     def stage(self) -> object:
         return self.text(f"${{opt:stage, self:provider.stage, '{_DEFAULT_STAGE}'}}")
 
     def region(self) -> object:
         return self.text(f"${{opt:region, self:provider.region, '{_DEFAULT_REGION}'}}")
 
-    def _parts(self, text: str) -> Iterator[object]:
+    def _parts(self, text: str) -> Iterator[Callable[[], object]]:
         position = 0
         while found := _START.search(text, position):
             if found.start() > position:
-                yield text[position : found.start()]
+                yield partial(str, text[position : found.start()])
             end = _end_of_variable(text, found.start())
-            yield self._first_known(text[found.start() : end])
+            yield partial(self._first_known, text[found.start() : end])
             position = end
         if position < len(text):
-            yield text[position:]
+            yield partial(str, text[position:])
 
     def _first_known(self, variable: str) -> object:
         """Return the first source of a variable that has a value; the later ones are its defaults."""
@@ -96,7 +137,8 @@ class Variables:
         first = sources[0].strip()
         kind, _, address = first.partition(":")
         name = address if kind in {"opt", "param"} else first
-        raise Unresolved.asking(f"${{{first}}}", "has no value and no default", name)
+        reason = "names nothing in the folder, and has no default" if kind.startswith("file(") else _NO_VALUE
+        raise Unresolved.asking(f"${{{first}}}", reason, name)
 
     def _source(self, source: str) -> object:
         if len(source) > 1 and source[0] == source[-1] and source[0] in "'\"":
@@ -104,16 +146,40 @@ class Variables:
         if source.startswith("${") or (found := _SOURCE.fullmatch(source)) is None:
             value = self.text(source)
             return _LITERALS.get(value, value) if isinstance(value, str) else value
+        kind = found["kind"]
+        if kind == "strToBool":
+            return _as_boolean(source, self.text(source.removeprefix("strToBool(").removesuffix(")")))
         source = _as_text(self.text(source), source)
-        answer = self._answers.get(source, own=found["kind"] in _OWN)
+        answer = self._answers.get(source, own=kind in _OWN)
         if answer is not None:
             return answer
-        if found["kind"] not in self._sources or found["address"] is None:
+        if kind == "file" and (file := _FILE.fullmatch(source)) is not None:
+            return self._file(source, file["name"].strip(), file["address"])
+        if kind not in self._sources or found["address"] is None:
             raise Unresolved.asking(f"${{{source}}}", "is looked up on deployment", source)
-        return self._sources[found["kind"]](source.partition(":")[2].strip())
+        return self._sources[kind](source.partition(":")[2].strip())
+
+    def _file(self, source: str, name: str, address: str | None) -> object:
+        """Return what a file of the folder holds, or what is at an address in it."""
+        suffix = name.rpartition(".")[2]
+        if suffix in _PROGRAMS:
+            raise Unresolved.asking(f"${{{source}}}", f"is a program and is not run; {COMPILED}", source)
+        if name not in self._files:
+            try:
+                text = self._folder.text(name)
+                documents = load_documents(text) if text is not None and suffix in _DATA else [text]
+            except InvalidFile as error:
+                reason = f"{error.problems[0]}; {COMPILED}"
+                raise Unresolved.asking(f"${{{source}}}", reason, source) from None
+            self.mention(text or "")
+            self._files[name] = documents[0] if documents else None
+        content = self._files[name]
+        return _MISSING if content is None else self._at(content, address) if address else content
 
     def _self(self, address: str) -> object:
-        value: object = self._document
+        return self._at(self._document, address)
+
+    def _at(self, value: object, address: str) -> object:
         for step in address.split("."):
             if isinstance(value, str):
                 value = self.text(value)
@@ -124,7 +190,9 @@ class Variables:
                     value = value[int(step)]
                 case _:
                     return _MISSING
-        return _MISSING if value is None else self.resolve(value)
+        if isinstance(value, str):
+            value = self.text(value)
+        return _MISSING if value is None else value
 
     def _option(self, address: str) -> object:
         answer = self._answers.get(address)
@@ -177,6 +245,16 @@ def _split(content: str) -> Iterator[str]:
             yield content[start:position]
             start = position + 1
     yield content[start:]
+
+
+def _as_boolean(source: str, value: object) -> object:
+    """Return what strToBool makes of a text, as the framework does."""
+    text = _as_text(value, source).strip("'\"").lower() if value is not None else ""
+    if text in {"true", "1"}:
+        return True
+    if text in {"false", "0", "", "null", "undefined"}:
+        return False
+    raise Unresolved(f"{source}: true, false, 1 or 0 is expected, not {shown(value)}")
 
 
 def _as_text(value: object, text: str) -> str:

@@ -82,7 +82,6 @@ class Gatherer(Protocol):
     def restart_window(self, now: float) -> None: ...
     def deadline(self) -> float | None: ...
     def take(self, now: float, *, flush: bool = False) -> Batch | None: ...
-    def drop_repeated(self, records: Sequence[Record]) -> Sequence[Record]: ...
     def drop_all(self) -> Sequence[Record]: ...
 
 
@@ -93,8 +92,6 @@ class Batcher:
         self._limits = limits
         self._scope = scope
         self._pending: deque[Record] = deque()
-        self._messages: set[str] = set()
-        """Those of a queue among them; a record of a stream is never repeated."""
         self._bytes = 0
         self._payload_bytes = limits.payload_bytes
         self._opened_at = 0.0
@@ -108,8 +105,6 @@ class Batcher:
             self._opened_at = now
         self._pending.extend(records)
         self._bytes += total_size(records)
-        if records and records[0].position is None:
-            self._messages.update([record.item_identifier for record in records])
 
     def set_aside(self, size_bytes: int) -> None:
         """Keep room in each payload for what stands beside the records."""
@@ -152,28 +147,12 @@ class Batcher:
             return tuple(self.drop_all())
         records = tuple([self._pending.popleft() for _ in range(count)])
         self._bytes -= size_bytes
-        if self._messages:
-            self._messages.difference_update([record.item_identifier for record in records])
         return records
-
-    def drop_repeated(self, records: Sequence[Record]) -> Sequence[Record]:
-        """Give up what was gathered of messages that were received again: only the last receipt is good."""
-        if not self._messages:
-            return ()
-        again = self._messages.intersection([record.item_identifier for record in records])
-        if not again:
-            return ()
-        repeated = tuple(record for record in self._pending if record.item_identifier in again)
-        self._pending = deque(r for r in self._pending if r.item_identifier not in again)
-        self._bytes -= total_size(repeated)
-        self._messages -= again
-        return repeated
 
     def drop_all(self) -> Sequence[Record]:
         """Give back everything that was gathered and not cut."""
         dropped = tuple(self._pending)
         self._pending.clear()
-        self._messages.clear()
         self._bytes = 0
         return dropped
 

@@ -79,6 +79,19 @@ def released(stored: Lease | None, held: Lease) -> Lease:
     return replace(current, owner=None, counter=current.counter + 1)
 
 
+def at_rest(lease: Lease, mapping: str) -> Lease:
+    """The same place in the same shard for another mapping, which nobody reads yet."""
+    return Lease(
+        mapping=mapping,
+        shard=lease.shard,
+        incarnation=lease.incarnation,
+        checkpoint=lease.checkpoint,
+        parents=lease.parents,
+        window=lease.window,
+        written_at=lease.written_at,
+    )
+
+
 def ahead(position: Position, of: Position) -> bool:
     """Whether a position lies further on in the shard. Sequence numbers are numbers, not texts."""
     return order(position) > order(of)

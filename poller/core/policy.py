@@ -78,7 +78,7 @@ def policy(
 def _wanted(mapping: EventSourceMapping, function: Function | None) -> Iterator[tuple[tuple[str, ...], str]]:
     source = mapping.event_source
     if source.consumer_arn is not None:
-        yield ("kinesis:SubscribeToShard",), source.consumer_arn
+        yield ("kinesis:DescribeStreamConsumer", "kinesis:SubscribeToShard"), source.consumer_arn
         yield _FAN_OUT_ACTIONS, source.arn.partition("/consumer/")[0]
     else:
         yield SOURCE_ACTIONS[source.kind], source.arn

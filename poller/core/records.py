@@ -27,8 +27,8 @@ class Record(Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """What a checkpoint stores: the sequence number; None for a queue."""
     receipt: str
     """What the source needs to settle it: receipt handle, or sequence number."""
-    held_until: float | None = None
-    """Monotonic time at which the source gives it to somebody else; None where it never does."""
+    receives: int = 1
+    """How often a queue has handed it out, this time included; 0 where it sent no system attributes."""
 
     @property
     def size(self) -> int:
@@ -50,6 +50,8 @@ class Page(Struct, frozen=True, kw_only=True):
     """How far the end of the page lies behind the tip of the shard; None where the source does not say."""
     served_at: float | None = None
     """The source's clock when it answered, epoch seconds, never late; None where it does not say."""
+    hidden: tuple[float, float] | None = None
+    """Monotonic times from and until which a queue hides these messages from others; None for a stream."""
 
 
 class PositionKind(StrEnum):
@@ -149,17 +151,3 @@ class Topology:
 def total_size(records: Sequence[Record]) -> int:
     """Bytes that records add to a payload together. Without a call for each: every step sums them."""
     return sum([len(record.event) for record in records])
-
-
-def without_repeats(records: Sequence[Record]) -> tuple[Sequence[Record], Sequence[Record]]:
-    """Part the messages of one read: the last receive of each, and earlier ones whose receipts it replaced.
-
-    Records of a stream are never repeated: those that share a sequence number are different records.
-    """
-    if not records or records[-1].position is not None:
-        return records, ()
-    last = {record.item_identifier: record for record in records}
-    if len(last) == len(records):
-        return records, ()
-    kept = [record for record in records if last[record.item_identifier] is record]
-    return kept, [record for record in records if last[record.item_identifier] is not record]

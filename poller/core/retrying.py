@@ -7,7 +7,6 @@ succeeds or is discarded.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from msgspec import Struct, structs
 
@@ -41,7 +40,6 @@ class Admission(Struct, frozen=True, kw_only=True):
     """What of a batch may be delivered now."""
 
     deliver: Batch | None
-    left: Sequence[Record] = ()
     discard: Discard | None = None
 
 
@@ -64,18 +62,6 @@ class Verdict(Struct, frozen=True, kw_only=True):
     """What the function returned as the state of the batch's tumbling window, where that counts."""
 
 
-class RetryPolicy(Protocol):
-    """The retry rules of one mapping."""
-
-    def admit(self, batch: Batch, now: Now) -> Admission:
-        """Look at a batch right before it is delivered."""
-        ...
-
-    def judge(self, batch: Batch, outcome: Outcome, now: Now) -> Verdict:
-        """Decide what follows from a delivery."""
-        ...
-
-
 FUNCTION_CALL_FAILED = "PROBLEM: Function call failed"
 
 
@@ -85,14 +71,6 @@ class QueueRetry:
 
     report_batch_item_failures: bool = False
     refusal_backoff: Backoff = Backoff(0.5, 30.0)
-
-    def admit(self, batch: Batch, now: Now) -> Admission:
-        """A message that somebody else may hold by now is not delivered late (semantics 2.10.3)."""
-        held = tuple([r for r in batch.records if r.held_until is None or r.held_until > now.monotonic])
-        if len(held) == len(batch.records):
-            return Admission(deliver=batch)
-        left = tuple(r for r in batch.records if r not in held)
-        return Admission(deliver=_reduced(batch, held) if held else None, left=left)
 
     def judge(self, batch: Batch, outcome: Outcome, now: Now) -> Verdict:  # noqa: ARG002  # a queue has no age rule
         """Success is deleted, failure is left, a refusal is kept and tried again in place."""
@@ -256,9 +234,11 @@ def _refused(batch: Batch, outcome: Throttled | Unreachable, backoff: Backoff) -
     return Verdict(retry=(again,), delay_s=delay_s, problem=describe(outcome))
 
 
-def _reduced(batch: Batch, records: tuple[Record, ...]) -> Batch:
-    scope = f"{batch.id}|reduced"
-    return structs.replace(batch, records=records, id=batch_id(scope, records))
+def reduced(batch: Batch, records: Sequence[Record]) -> Batch:
+    """A batch of fewer records, which is another event to its function."""
+    if len(records) == len(batch.records):
+        return batch
+    return structs.replace(batch, records=tuple(records), id=batch_id(f"{batch.id}|reduced", records))
 
 
 def _discard(

@@ -1,9 +1,6 @@
-"""How many pollers a queue has: a load sample in, a number out.
+"""How many batches of a queue are in flight: a load sample in, a number out."""
 
-Each poller invokes one batch at a time, so their number is the number of concurrent batches.
-"""
-
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mappings.model import EventSourceMapping
 
@@ -145,3 +142,16 @@ def scaling_rules(mapping: EventSourceMapping) -> ScalingRules:
             start=start, quiet=start, maximum=mapping.maximum_concurrency, growth_per_s=growth
         )
     return ScalingRules(growth_per_s=growth)
+
+
+def within(rules: ScalingRules, concurrency: int | None) -> ScalingRules:
+    """The rules with no more batches at once than the function runs; None for a function without a limit."""
+    if concurrency is None or concurrency >= rules.maximum:
+        return rules
+    return replace(
+        rules,
+        start=min(rules.start, concurrency),
+        low=min(rules.low, concurrency),
+        quiet=min(rules.quiet, concurrency),
+        maximum=concurrency,
+    )

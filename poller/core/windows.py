@@ -277,10 +277,6 @@ class WindowedBatcher:
             windows.open(self._later[0])
             self._sort(now)
 
-    def drop_repeated(self, records: Sequence[Record]) -> Sequence[Record]:  # noqa: ARG002  # queues only
-        """A stream repeats nothing."""
-        return ()
-
     def drop_all(self) -> Sequence[Record]:
         """Give back everything that was gathered and not cut."""
         dropped = (*self._current.drop_all(), *self._later)

@@ -100,7 +100,7 @@ class Performance:
     def _give_up(self, trouble: str) -> None:
         self._trouble = self._trouble or trouble
 
-    def _now_ready(self, _: int) -> None:
+    def _now_ready(self, _: int, __: int) -> None:
         self._ready = True
 
     def _elapsed_s(self) -> float:

@@ -12,17 +12,20 @@ from poller.errors import (
     DestinationError,
     DestinationGone,
     DestinationKeyRefused,
+    DestinationUnauthenticated,
     DestinationUnavailable,
     DestinationUnsuitable,
     SourceDenied,
     SourceError,
     SourceGone,
     SourceThrottled,
+    SourceUnauthenticated,
 )
 
 _AS_OF_A_SOURCE: Mapping[type[SourceError], type[DestinationError]] = {
     SourceGone: DestinationGone,
     SourceDenied: DestinationDenied,
+    SourceUnauthenticated: DestinationUnauthenticated,
 }
 # What SendMessage, Publish and PutObject say beside the codes that sources answer with.
 _GONE = {"404", "NoSuchBucket", "NotFound"}  # an answer to HEAD has no body that could say more
@@ -30,13 +33,8 @@ _DENIED = {
     "403",
     "AccountProblem",
     "AllAccessDisabled",
-    "IncompleteSignature",
-    "InvalidAccessKeyId",
     "InvalidSecurity",
-    "InvalidToken",
-    "MissingAuthenticationToken",
     "NotSignedUp",
-    "RequestExpired",
 }
 # Each service spells KMS's errors in its own way: KMS.DisabledException, KmsDisabled, KMSDisabled ...
 _KEY_REFUSED = {

@@ -1,5 +1,6 @@
 """What somebody wants a hosted function to be run with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from poller.core.log_tail import LogTail
@@ -19,5 +20,7 @@ class Asked:
     """JSON for the handler's context."""
     trace_id: str = ""
     """X-Ray's trace header; empty for a trace of its own."""
+    start: Callable[[], None] | None = field(default=None, repr=False, compare=False)
+    """Called right before the event is handed to a process; see `Invocation.start`."""
     tail: LogTail | None = field(default=None, repr=False, compare=False)
     """Takes what the invocation prints."""

@@ -167,8 +167,9 @@ class FunctionHost:
             if process.alive and self.open:
                 self._idle.add(process)
             self._idle.forget(process)
-            self._slots.free(line)
+            self._slots.release()
 
+        self._slots.answered(line)
         self._idle.expect(process)
         process.when_free(free)
 

@@ -99,10 +99,15 @@ class RuntimeProcess:
         """Run one invocation; None where the process ended before it was given the event.
 
         Whatever ends the wait for the answer ends the process too: half-done work is never reused.
+
+        Raises:
+            NotStarted: `asked.start` did; the process waits on.
         """
         if not self._api.asks:
             self._kill()
             return None
+        if asked.start is not None:
+            asked.start()
         timeout_s = self._function.timeout_s
         event = Event(
             payload=asked.payload,

@@ -100,7 +100,18 @@ class Slots:
 
     def free(self, line: Line) -> None:
         """Give a slot back, or on to the line whose turn it is."""
+        self.answered(line)
+        self.release()
+
+    def answered(self, line: Line) -> None:
+        """A claimant has its answer; its slot is not free before what ran in it runs no longer.
+
+        The next caller waits for that: whoever calls one after the other is never too many.
+        """
         self._callers -= line is Line.CALLERS
+
+    def release(self) -> None:
+        """What ran in a slot runs no longer: the slot is free, or that of the line whose turn it is."""
         waiter = self._next()
         if waiter is None:
             self._free += 1

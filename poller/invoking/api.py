@@ -8,7 +8,7 @@ from mappings.answers import Answer
 from mappings.auth import Caller
 from mappings.calls import Call
 from mappings.directory import FunctionDirectory
-from mappings.errors import ResourceNotFoundException, ServiceException
+from mappings.errors import ServiceException
 from mappings.function_options import LATEST
 from mappings.functions import LambdaFunction
 from mappings.resolution import Asked, Resolved, resolve
@@ -39,12 +39,12 @@ class InvokeOperation:
 
     async def __call__(self, call: Call, caller: Caller) -> Answer:
         """Answer a call."""
-        asked = Asked.of(call.parameters, caller.region)
+        asked = Asked.of(call.parameters, caller.region, self.directory.home)
         found = resolve(asked, self.directory.listed)
         if found is None:
             unqualified = asked.name.qualifier is None
             arn = asked.arn_of(LATEST) if unqualified else asked.arn
-            raise ResourceNotFoundException(f"Function not found: {arn}")
+            raise asked.missing(arn)
         if isinstance(found.function, LambdaFunction):
             return await pass_on(
                 call,

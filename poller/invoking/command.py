@@ -16,7 +16,7 @@ from mappings.addresses import Address
 from mappings.bearer import read_token
 from mappings.errors import InvalidSecretFile
 from mappings.function_options import MAXIMUM_TIMEOUT_S
-from mappings.resolution import DEFAULT_REGION
+from mappings.home import DEFAULT_REGION
 from poller.errors import StartError
 from poller.keepalive import KEPT_ALIVE
 from poller.settings import Settings

@@ -15,7 +15,7 @@ from mappings.event_invoke import EventInvokeConfigStore
 from mappings.event_invoke_operations import EventInvokeOperations
 from mappings.functions import Function
 from mappings.handlers import event_invoke_handlers
-from mappings.resolution import DEFAULT_REGION, Asked, Resolved, resolve
+from mappings.resolution import Asked, Resolved, resolve
 from poller.aws import Aws
 from poller.core.async_events import QueuedEvent
 from poller.core.event_time import Age, Moment
@@ -174,11 +174,14 @@ class Invoking:
         self._dispatcher.wake()
 
     def _is_listed(self, name: FunctionName) -> bool:
-        return resolve(Asked(name=name, region=DEFAULT_REGION), self._parts.directory.listed) is not None
+        home = self._parts.directory.home
+        return (
+            resolve(Asked(name=name, region=home.region, home=home), self._parts.directory.listed) is not None
+        )
 
     async def _accept_for(self, arn: str, payload: bytes) -> None:
         """Accept an event for a function that is listed, or was when its ARN was looked at."""
-        asked = Asked.of({"FunctionName": arn}, None)
+        asked = Asked.of({"FunctionName": arn}, None, self._parts.directory.home)
         found = resolve(asked, self._parts.directory.listed)
         if found is None:
             raise DestinationGone(f"{arn}: no mapping file lists it any more")

@@ -66,7 +66,7 @@ class ListedTargets:
             if entry.target is None:
                 context = open_target(
                     function,
-                    default_arn(function),
+                    default_arn(function, self._directory.home),
                     aws=self._aws,
                     hosted=self._hosted,
                     timeouts=self._timeouts,

@@ -13,7 +13,6 @@ from poller.calls import Call
 from poller.core.payload import decode_json, encode_json
 from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
 from poller.errors import SourceUnavailable
-from poller.interfaces import Unsettled
 from poller.sources.turns import in_turns
 from poller.sources.wire import TableRecord, decode_opened, decode_table_page, given, is_given, read
 
@@ -117,10 +116,6 @@ class DynamoDbReader:
             end_of_shard=self._iterator is None,
             served_at=reply.served_at,
         )
-
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:  # noqa: ARG002
-        """A stream is told nothing: the checkpoint says what is done."""
-        return Unsettled()
 
     def _wanted(self, record: TableRecord) -> bool:
         created = record.dynamodb.ApproximateCreationDateTime

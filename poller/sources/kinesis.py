@@ -13,7 +13,6 @@ from poller.calls import Call
 from poller.core.payload import encode_json
 from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
 from poller.errors import PositionExpired, PositionUnknown, SourceUnavailable
-from poller.interfaces import Unsettled
 from poller.sources.horizon import Horizon, Standing
 from poller.sources.turns import in_turns
 from poller.sources.wire import KinesisRecord, decode_kinesis_page, decode_opened, is_given, read, text_of
@@ -208,10 +207,6 @@ class KinesisReader:
         self._empty_pages = self._empty_pages + 1 if page.behind and not page.records else 0
         if self._empty_pages == EMPTY_PAGES and self._after:
             await self.check(self._after)
-
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:  # noqa: ARG002
-        """A stream is told nothing: the checkpoint says what is done."""
-        return Unsettled()
 
 
 class KinesisEvents:

@@ -1,7 +1,7 @@
 """Kinesis data streams through a registered consumer: records are pushed over SubscribeToShard."""
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,14 +9,26 @@ from mappings.arns import EventSource
 from poller.aws import Aws, server_time, source_errors
 from poller.calls import wire_form
 from poller.core.payload import encode_json
-from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
-from poller.interfaces import Unsettled
+from poller.core.records import Page, Position, PositionKind, Shard, Topology
+from poller.errors import SourceDenied, SourceUnauthenticated
 from poller.sources.kinesis import KinesisEvents, KinesisSource
 from poller.sources.turns import in_turns
 from poller.sources.wire import decode_kinesis_records, read
 
 # An event comes at least every five seconds, with or without records.
 READ_TIMEOUT_S = 30.0
+
+
+async def check_consumer(consumer: EventSource, aws: Aws) -> None:
+    """Raise SourceGone where there is no such consumer. Who may not ask is believed: reading tells."""
+    client = await aws.client("kinesis", consumer.region)
+    try:
+        with source_errors(consumer.name):
+            await client.describe_stream_consumer(ConsumerARN=consumer.arn)
+    except SourceUnauthenticated:
+        raise
+    except SourceDenied:
+        return
 
 
 class KinesisFanOutSource:
@@ -90,10 +102,6 @@ class KinesisFanOutReader:
             end_of_shard=continuation is None,
             served_at=served_at,
         )
-
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:  # noqa: ARG002
-        """A stream is told nothing: the checkpoint says what is done."""
-        return Unsettled()
 
     async def _next_event(self) -> Mapping[str, Any] | None:
         """The next event; None where the subscription has ended and another is needed."""

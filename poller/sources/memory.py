@@ -9,6 +9,7 @@ import anyio.lowlevel
 
 from poller.core.payload import encode_json
 from poller.core.records import Page, Position, PositionKind, Record, Shard, Topology
+from poller.core.visibility import Visibility
 from poller.errors import SourceGone
 from poller.interfaces import Clock, Unsettled
 
@@ -39,6 +40,11 @@ class MemoryQueue:
         self.messages[message.id] = message
         return message.id
 
+    @property
+    def visibility(self) -> Visibility:
+        """How long its messages stay hidden; the function's timeout is not known."""
+        return Visibility(queue_s=self.visibility_timeout_s)
+
     async def discover(self) -> Topology:
         """A queue is one shard."""
         return Topology(incarnation="memory", shards=(Shard(id="queue"),))
@@ -61,22 +67,31 @@ class MemoryQueueReader:
         if not found:
             await anyio.sleep(wait_s)
             found = self._take(limit)
-        return Page(records=found)
+        now = self._clock.monotonic()
+        return Page(records=found, hidden=(now, now + self._queue.visibility_timeout_s))
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:
-        """Delete what is done, show what is released."""
+    async def delete(self, records: Sequence[Record]) -> Unsettled:
+        """Delete messages; a receipt that has ended deletes nothing."""
         await anyio.lowlevel.checkpoint()
         lost = []
-        for record in done:
+        for record in records:
             if self._current(record) is not None:
                 del self._queue.messages[record.item_identifier]
             elif record.item_identifier in self._queue.messages:
                 lost.append(record)
-        for record in release:
+        return Unsettled(lost=lost, reason="ReceiptHandleIsInvalid" if lost else "")
+
+    async def hide(self, records: Sequence[Record], seconds: float) -> Unsettled:
+        """Hide messages for so long from now on."""
+        await anyio.lowlevel.checkpoint()
+        lost = []
+        for record in records:
             message = self._current(record)
-            if message is not None:
-                message.hidden_until = 0.0
-        return Unsettled(lost=lost)
+            if message is None:
+                lost.append(record)
+            else:
+                message.hidden_until = self._clock.monotonic() + seconds if seconds else 0.0
+        return Unsettled(lost=lost, reason="ReceiptHandleIsInvalid" if lost else "")
 
     def _take(self, limit: int) -> list[Record]:
         now = self._clock.monotonic()
@@ -99,7 +114,7 @@ class MemoryQueueReader:
             order_key=None,
             position=None,
             receipt=f"{message.id}#{message.receives}",
-            held_until=message.hidden_until,
+            receives=message.receives,
         )
 
     def _current(self, record: Record) -> _Message | None:
@@ -188,10 +203,6 @@ class MemoryStreamReader:
             end_of_shard=at_tip and self._entry.shard.closed,
             served_at=self._clock.wall(),
         )
-
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:  # noqa: ARG002
-        """A stream is told nothing."""
-        return Unsettled()
 
 
 def _index(records: Sequence[Record], after: Position) -> int:

@@ -1,20 +1,23 @@
 """SQS queues: long polling, deletion, and the event Lambda makes of a message."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from mappings.arns import EventSource
-from poller.aws import NO_ACCOUNT, Aws, source_errors
+from poller.aws import DENIED_CODES, NO_ACCOUNT, Aws, source_errors
 from poller.calls import Call
 from poller.core.payload import decode_json, encode_json
 from poller.core.records import Page, Position, Record, Shard, Topology
-from poller.core.visibility import receive_visibility_s, visibility_problem
-from poller.errors import SourceUnsuitable
+from poller.core.visibility import Visibility, hidden_since
+from poller.errors import SourceDenied, SourceUnsuitable
 from poller.interfaces import Clock, Unsettled
 from poller.sources.wire import (
     Message,
+    Settled,
     decode_attributes,
     decode_messages,
     decode_settled,
@@ -53,15 +56,12 @@ class SqsSource:
             timeout_s: The function's timeout, None where it is not known.
         """
         self.queue = queue
-        self.window_s = window_s
         self.clock = clock
         self.url = ""
-        self.asked_visibility_s: float | None = None
-        self.visibility_s = 30.0
+        self.visibility = Visibility(queue_s=30.0, window_s=window_s, timeout_s=timeout_s)
+        self.longest_s = long_poll_s + LONG_POLL_MARGIN_S
         self._aws = aws
-        self._long_poll_s = long_poll_s
         self.events = SqsEvents(queue, null_md5=window_s > 0)
-        self._timeout_s = timeout_s
         self._calls: _Calls | None = None
 
     async def discover(self) -> Topology:
@@ -80,13 +80,10 @@ class SqsSource:
 
     def _adopt(self, queue_s: float) -> None:
         """Follow the queue's visibility timeout, which may change while it is polled."""
-        problem = visibility_problem(queue_s=queue_s, timeout_s=self._timeout_s)
-        if problem is not None:
-            raise SourceUnsuitable(problem)
-        self.asked_visibility_s = receive_visibility_s(
-            queue_s=queue_s, window_s=self.window_s, timeout_s=self._timeout_s
-        )
-        self.visibility_s = queue_s if self.asked_visibility_s is None else self.asked_visibility_s
+        visibility = replace(self.visibility, queue_s=queue_s)
+        if visibility.problem is not None:
+            raise SourceUnsuitable(visibility.problem)
+        self.visibility = visibility
 
     async def open(self, shard: Shard, after: Position) -> "SqsReader":  # noqa: ARG002  # a queue has one end
         """Open the queue."""
@@ -100,26 +97,30 @@ class SqsSource:
     async def _make_calls(self) -> "_Calls":
         """Separate ones for receiving and settling, so that neither waits for the other."""
         region = self.queue.region
-        entries = {"QueueUrl": self.url, "Entries": [{"Id": "0", "ReceiptHandle": "-"}]}
+        entry = {"Id": "0", "ReceiptHandle": "-"}
+        entries = {"QueueUrl": self.url, "Entries": [entry]}
+        shown = {"QueueUrl": self.url, "Entries": [{**entry, "VisibilityTimeout": 0}]}
         return _Calls(
             receive=await self._aws.call(
                 "sqs",
                 region,
                 "ReceiveMessage",
                 self.receive_request(1, 0.0),
-                read_timeout_s=self._long_poll_s + LONG_POLL_MARGIN_S,
+                read_timeout_s=self.longest_s,
             ),
             delete=await self._aws.call("sqs", region, "DeleteMessageBatch", entries),
-            client=await self._aws.client("sqs", region),
+            hide=await self._aws.call("sqs", region, "ChangeMessageVisibilityBatch", shown),
         )
 
     def receive_request(self, limit: int, wait_s: float) -> dict[str, Any]:
         """What a receive asks for."""
-        asked = self.asked_visibility_s
+        asked = self.visibility.asked_s
         request: dict[str, Any] = {
             "QueueUrl": self.url,
             "MaxNumberOfMessages": min(limit, BATCH_ENTRIES),
             "WaitTimeSeconds": math.ceil(wait_s),
+            # Two names of one member: servers that stand in for AWS may know only the older one.
+            "AttributeNames": ["All"],
             "MessageSystemAttributeNames": ["All"],
             "MessageAttributeNames": ["All"],
         }
@@ -134,7 +135,7 @@ class _Calls:
 
     receive: Call
     delete: Call
-    client: Any
+    hide: Call
 
 
 class SqsReader:
@@ -148,30 +149,66 @@ class SqsReader:
         """Receive up to ten messages, waiting for the first up to `wait_s`."""
         source = self._source
         with source_errors(source.queue.name):
+            hidden_s = source.visibility.effective_s
+            asked_at = source.clock.monotonic()
             reply = await self._calls.receive(source.receive_request(limit, wait_s))
+            answered_at = source.clock.monotonic()
             answer = read(decode_messages, reply.body)
-            held_until = source.clock.monotonic() + source.visibility_s
             unknown_at = source.clock.wall() if reply.served_at is None else reply.served_at
-            records = source.events.records(answer.Messages or (), held_until, unknown_at)
-        return Page(records=records)
+            records = source.events.records(answer.Messages or (), unknown_at)
+        since = hidden_since(asked_at=asked_at, answered_at=answered_at, longest_s=source.longest_s)
+        return Page(records=records, hidden=(since, since + hidden_s))
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:
-        """Delete what is done; make what is released visible."""
-        again: list[Record] = []
-        lost: list[Record] = []
-        with source_errors(self._source.queue.name):
-            for chunk in _chunks(done):
-                request = {"QueueUrl": self._source.url, "Entries": _entries(chunk)}
-                answer = read(decode_settled, (await self._calls.delete(request)).body)
-                # A sender's fault (an expired receipt) stays one; the message comes again by itself.
-                for entry in answer.Failed or ():
-                    (lost if entry.SenderFault else again).append(chunk[int(entry.Id)])
-            for chunk in _chunks(release):
-                shown = [{**entry, "VisibilityTimeout": 0} for entry in _entries(chunk)]
-                await self._calls.client.change_message_visibility_batch(
-                    QueueUrl=self._source.url, Entries=shown
-                )
-        return Unsettled(again=again, lost=lost)
+    async def delete(self, records: Sequence[Record]) -> Unsettled:
+        """Delete up to ten messages."""
+        return await self._settle("DeleteMessageBatch", self._calls.delete, records, {})
+
+    async def hide(self, records: Sequence[Record], seconds: float) -> Unsettled:
+        """Hide up to ten messages from others for so long from now on."""
+        shown = {"VisibilityTimeout": math.ceil(seconds)}
+        return await self._settle("ChangeMessageVisibilityBatch", self._calls.hide, records, shown)
+
+    async def _settle(
+        self, operation: str, call: Call, records: Sequence[Record], more: Mapping[str, Any]
+    ) -> Unsettled:
+        source = self._source
+        entries = [{**entry, **more} for entry in _entries(records)]
+        with source_errors(source.queue.name):
+            reply = await call({"QueueUrl": source.url, "Entries": entries})
+            answer = read(decode_settled, reply.body)
+        unsettled = _unsettled(records, answer)
+        if unsettled.reason in DENIED_CODES:
+            raise SourceDenied(f"{operation} on {source.queue.name}: {unsettled.reason}")
+        return unsettled
+
+
+def _unsettled(records: Sequence[Record], answer: Settled) -> Unsettled:
+    """Read the answer to a batch strictly: an entry is obeyed that is named once, and as a success.
+
+    A sender's fault (an expired receipt) stays one; the message comes again by itself.
+    """
+    succeeded = [entry.Id for entry in answer.Successful or ()]
+    failed = answer.Failed or ()
+    if not failed and len(succeeded) == len(records) and set(succeeded) == _identifiers(len(records)):
+        return Unsettled()
+    named = Counter([*succeeded, *(entry.Id for entry in failed)])
+    by_sender = {entry.Id for entry in failed if entry.SenderFault and named[entry.Id] == 1}
+    again = []
+    lost = []
+    for number, record in enumerate(records):
+        identifier = str(number)
+        if identifier in by_sender:
+            lost.append(record)
+        elif named[identifier] != 1 or identifier not in succeeded:
+            again.append(record)
+    codes = [entry.Code for entry in failed if entry.Code]
+    reason = codes[0] if codes else "the answer does not name each entry once"
+    return Unsettled(again=again, lost=lost, reason=reason)
+
+
+@lru_cache(maxsize=BATCH_ENTRIES)
+def _identifiers(count: int) -> frozenset[str]:
+    return frozenset(str(number) for number in range(count))
 
 
 class SqsEvents:
@@ -189,12 +226,11 @@ class SqsEvents:
         self._origin = b"," + encode_json(origin)[1:]
         self._without_attributes = b"{}" + (b',"md5OfMessageAttributes":null' if null_md5 else b"")
 
-    def records(self, messages: Sequence[Message], held_until: float, unknown_at: float) -> list[Record]:
+    def records(self, messages: Sequence[Message], unknown_at: float) -> list[Record]:
         """Messages in order; what is not renamed is passed on as it is.
 
         Args:
             messages: As they were received.
-            held_until: Monotonic time at which they become visible to others.
             unknown_at: Epoch seconds; when a message was sent that does not say so.
         """
         made: list[Record] = []
@@ -226,7 +262,7 @@ class SqsEvents:
                     order_key=known.MessageGroupId,
                     position=None,
                     receipt=required_text(message.ReceiptHandle),
-                    held_until=held_until,
+                    receives=0 if attributes == b"{}" else _count(known.ApproximateReceiveCount),
                 )
             )
         return made
@@ -238,6 +274,14 @@ class SqsEvents:
             return self._without_attributes
         renamed = encode_json({name: _attribute(value) for name, value in given.items()})
         return renamed + b',"md5OfMessageAttributes":' + bytes(message.MD5OfMessageAttributes or b"null")
+
+
+def _count(receives: str | float | None) -> int:
+    """The number of receives; 1 where the queue does not say it, or says what is no number."""
+    try:
+        return max(int(receives or 1), 1)
+    except ValueError:
+        return 1
 
 
 def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -253,7 +297,3 @@ def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:
 def _entries(records: Sequence[Record]) -> list[dict[str, str]]:
     """Entries named by index: a message received twice may stand in one request twice."""
     return [{"Id": str(i), "ReceiptHandle": record.receipt} for i, record in enumerate(records)]
-
-
-def _chunks(records: Sequence[Record]) -> list[Sequence[Record]]:
-    return [records[first : first + BATCH_ENTRIES] for first in range(0, len(records), BATCH_ENTRIES)]

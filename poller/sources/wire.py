@@ -25,6 +25,7 @@ class Attributes(Struct, gc=False):
 
     SentTimestamp: str | float | None = None
     MessageGroupId: str | None = None
+    ApproximateReceiveCount: str | float | None = None
 
 
 class Message(Struct, gc=False):
@@ -45,16 +46,24 @@ class Messages(Struct, gc=False):
     Messages: list[Message] | None = None
 
 
+class Success(Struct, gc=False):
+    """An entry of a batch that was obeyed."""
+
+    Id: str
+
+
 class Failure(Struct, gc=False):
-    """An entry of a batch that was not settled."""
+    """An entry of a batch that was not."""
 
     Id: str
     SenderFault: bool | None = None
+    Code: str | None = None
 
 
 class Settled(Struct, gc=False):
-    """DeleteMessageBatch."""
+    """DeleteMessageBatch and ChangeMessageVisibilityBatch."""
 
+    Successful: list[Success] | None = None
     Failed: list[Failure] | None = None
 
 

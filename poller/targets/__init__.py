@@ -9,7 +9,7 @@ import anyio
 from mappings.arns import FunctionName
 from mappings.function_options import LATEST
 from mappings.functions import Function, HandlerFunction, LambdaFunction, UrlFunction, version_of
-from mappings.resolution import DEFAULT_REGION, NO_ACCOUNT, PARTITION
+from mappings.home import Home
 from poller.aws import Aws
 from poller.functions.hosted import HostedFunctions, host_of
 from poller.interfaces import Target
@@ -65,7 +65,7 @@ async def check_functions(functions: Iterable[Function], environment: Mapping[st
     """Import every handler and let go of it again. Raises StartError for the first that cannot be."""
     for function in functions:
         if isinstance(function, HandlerFunction):
-            host = host_of(function, default_arn(function), environment)
+            host = host_of(function, default_arn(function, Home()), environment)
             try:
                 await host.start()
             finally:
@@ -73,7 +73,6 @@ async def check_functions(functions: Iterable[Function], environment: Mapping[st
                     await host.close()
 
 
-def default_arn(function: Function) -> str:
+def default_arn(function: Function, home: Home) -> str:
     """What a listed function is called where no mapping or caller says more than its name."""
-    name = FunctionName.parse(function.name)
-    return name.arn(region=DEFAULT_REGION, account=NO_ACCOUNT, partition=PARTITION)
+    return home.arn(FunctionName.parse(function.name))

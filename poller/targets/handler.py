@@ -36,6 +36,7 @@ class HandlerTarget:
             version=invocation.version or self._version,
             client_context=invocation.client_context,
             tail=invocation.tail,
+            start=invocation.start,
         )
         line = Line.of(invocation)
         return await self._host.run(asked, line=line, patience_s=line.patience_s)

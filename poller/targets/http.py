@@ -73,6 +73,8 @@ class HttpTarget:
         return outcome
 
     async def _post(self, invocation: Invocation) -> Outcome:
+        if invocation.start is not None:
+            invocation.start()
         try:
             async with self._client().post(
                 self._url,

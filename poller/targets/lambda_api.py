@@ -94,7 +94,7 @@ class LambdaTarget:
     async def invoke(self, invocation: Invocation) -> Outcome:
         """Invoke synchronously, without log tail or client context."""
         try:
-            answer = await self._invoke(invocation.payload)
+            answer = await self._invoke(invocation)
         except ClientError as error:
             return _refusal(error, len(invocation.payload))
         except _BEFORE_SENDING as error:
@@ -103,7 +103,7 @@ class LambdaTarget:
             return LostReply(reason=type(error).__name__)
         return _outcome(answer)
 
-    async def _invoke(self, payload: bytes) -> "_Answer":
+    async def _invoke(self, invocation: Invocation) -> "_Answer":
         example = {"FunctionName": self._function, "InvocationType": "RequestResponse", "Payload": b"{}"}
         read_timeout_s = longest_run(await self._timeout_s()) + READ_TIMEOUT_MARGIN_S
         if self._routed_for_s != read_timeout_s:
@@ -112,9 +112,11 @@ class LambdaTarget:
             )
             self._routed_for_s = read_timeout_s
         if self._route is not None:
-            return _hot_answer(await self._route.send(payload, limit_bytes=MAX_ANSWER_BYTES))
+            _start(invocation)
+            return _hot_answer(await self._route.send(invocation.payload, limit_bytes=MAX_ANSWER_BYTES))
         client = await self._aws.client("lambda", self._region, read_timeout_s=read_timeout_s)
-        answer = await client.invoke(**{**example, "Payload": payload})
+        _start(invocation)
+        answer = await client.invoke(**{**example, "Payload": invocation.payload})
         async with answer["Payload"] as body:  # a body that is not read to its end holds its connection
             return _Answer(
                 status=answer["StatusCode"],
@@ -125,6 +127,11 @@ class LambdaTarget:
 
     async def close(self) -> None:
         """The clients belong to the session."""
+
+
+def _start(invocation: Invocation) -> None:
+    if invocation.start is not None:
+        invocation.start()
 
 
 class _Answer(Struct, frozen=True, kw_only=True):

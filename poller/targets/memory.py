@@ -19,6 +19,8 @@ class MemoryTarget:
 
     async def invoke(self, invocation: Invocation) -> Outcome:
         """Call the function."""
+        if invocation.start is not None:
+            invocation.start()
         self.invocations.append(invocation)
         return await self._function(invocation)
 

@@ -22,9 +22,9 @@ async def test_a_queue_mapping_is_answered_with_exactly_the_members_of_aws() -> 
     assert UUID_4.fullmatch(uuid)
     assert reply.body == {
         "UUID": uuid,
-        "EventSourceMappingArn": f"arn:aws:lambda:us-east-1:123456789012:event-source-mapping:{uuid}",
+        "EventSourceMappingArn": f"arn:aws:lambda:us-east-1:000000000000:event-source-mapping:{uuid}",
         "EventSourceArn": QUEUE,
-        "FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:audit",
+        "FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:audit",
         "BatchSize": 10,
         "MaximumBatchingWindowInSeconds": 0,
         "FunctionResponseTypes": [],
@@ -41,9 +41,9 @@ async def test_a_stream_mapping_is_answered_with_exactly_the_members_of_aws() ->
 
     assert reply.body == {
         "UUID": uuid,
-        "EventSourceMappingArn": f"arn:aws:lambda:us-east-1:123456789012:event-source-mapping:{uuid}",
+        "EventSourceMappingArn": f"arn:aws:lambda:us-east-1:000000000000:event-source-mapping:{uuid}",
         "EventSourceArn": KINESIS,
-        "FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:audit",
+        "FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:audit",
         "BatchSize": 100,
         "BisectBatchOnFunctionError": False,
         "DestinationConfig": {"OnFailure": {}},
@@ -121,13 +121,12 @@ async def test_a_disabled_queue_is_disabled_at_once_and_a_stream_passes_through_
 @pytest.mark.parametrize(
     ("name", "arn"),
     [
-        ("audit", "arn:aws:lambda:us-east-1:123456789012:function:audit"),
-        ("audit:$LATEST", "arn:aws:lambda:us-east-1:123456789012:function:audit:$LATEST"),
-        ("function:audit", "arn:aws:lambda:us-east-1:123456789012:function:audit"),
-        ("210987654321:function:audit", "arn:aws:lambda:us-east-1:210987654321:function:audit"),
+        ("audit", "arn:aws:lambda:us-east-1:000000000000:function:audit"),
+        ("audit:$LATEST", "arn:aws:lambda:us-east-1:000000000000:function:audit:$LATEST"),
+        ("function:audit", "arn:aws:lambda:us-east-1:000000000000:function:audit"),
         (
-            "arn:aws:lambda:us-east-1:210987654321:function:audit:$LATEST",
-            "arn:aws:lambda:us-east-1:210987654321:function:audit:$LATEST",
+            "arn:aws:lambda:us-east-1:000000000000:function:audit:$LATEST",
+            "arn:aws:lambda:us-east-1:000000000000:function:audit:$LATEST",
         ),
         (
             "arn:aws:lambda:us-east-1:210987654321:function:elsewhere:live",
@@ -136,8 +135,40 @@ async def test_a_disabled_queue_is_disabled_at_once_and_a_stream_passes_through_
     ],
 )
 async def test_the_function_is_shown_as_it_was_qualified(name: str, arn: str) -> None:
-    """A name becomes an ARN, and a qualifier stays."""
+    """A name becomes an ARN, and a qualifier stays; a hosted function has one ARN, whatever its source."""
     assert (await Stage().create(function=name)).body["FunctionArn"] == arn
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "123456789012:function:audit",
+        "arn:aws:lambda:us-east-1:123456789012:function:audit",
+        "arn:aws:lambda:eu-west-1:000000000000:function:audit",
+        "arn:aws-cn:lambda:us-east-1:000000000000:function:audit",
+    ],
+)
+async def test_a_hosted_function_does_not_answer_for_its_name_elsewhere(name: str) -> None:
+    """In another account, region or partition it is another function."""
+    reply = await Stage().create(function=name)
+
+    assert (reply.status, reply.message) == (400, "Function does not exist")
+
+
+async def test_two_names_of_one_function_make_one_mapping() -> None:
+    """The name of a file for a function of AWS Lambda, and its ARN: every record would run twice."""
+    stage = Stage()
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:billing-v2:live"
+    billing = LambdaFunction(name="billing", function=FunctionName.parse(arn))
+    stage.directory.listed = {**stage.directory.listed, "billing": billing}
+    made = await stage.create(function="billing")
+
+    again = await stage.create(function=arn)
+    found = [await stage.call("GET", MAPPINGS, FunctionName=name) for name in ("billing", arn)]
+
+    assert made.body["FunctionArn"] == arn
+    assert again.code == "ResourceConflictException"
+    assert [len(reply.body["EventSourceMappings"]) for reply in found] == [1, 1]
 
 
 @pytest.mark.parametrize("path", [MAPPINGS, f"{MAPPINGS}/"])
@@ -374,6 +405,32 @@ async def test_functions_only_takes_the_very_arn_that_is_listed() -> None:
     stage.directory.listed = {**stage.directory.listed, "billing": billing}
     stage.directory.functions_only = True
 
-    replies = [await stage.create(function=name) for name in (arn, "billing", arn.replace("live", "other"))]
+    replies = [
+        await stage.create(QUEUE + name[-1], function=name)
+        for name in (arn, "billing", arn.replace("live", "other"))
+    ]
 
     assert [reply.status for reply in replies] == [202, 202, 400]
+
+
+async def test_an_on_failure_without_destination_is_refused() -> None:
+    """In AWS's words, and not taken for one that clears."""
+    stage = Stage()
+    destination = {"OnFailure": {"Destination": "arn:aws:sqs:us-east-1:123456789012:failed"}}
+    uuid = await stage.created(KINESIS, DestinationConfig=destination)
+
+    made = await stage.create(DYNAMODB, DestinationConfig={"OnFailure": {}})
+    changed = await stage.update(uuid, DestinationConfig={"OnFailure": {}})
+    kept = await stage.call("GET", f"{MAPPINGS}/{uuid}")
+
+    text = "The Destination field is required for an OnFailure configuration."
+    assert [(reply.status, reply.message) for reply in (made, changed)] == [(400, text)] * 2
+    assert kept.body["DestinationConfig"] == destination
+
+
+async def test_a_mapping_without_destination_can_be_updated() -> None:
+    """Its answers show an empty OnFailure."""
+    stage = Stage()
+    uuid = await stage.created(KINESIS)
+
+    assert (await stage.update(uuid, BatchSize=5)).body["DestinationConfig"] == {"OnFailure": {}}

@@ -17,7 +17,7 @@ from tests.api.stage import NOW, Reply, send
 
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:ended"
 BUCKET = "arn:aws:s3:::ended"
-ARN = "arn:aws:lambda:eu-west-1:000000000000:function"
+ARN = "arn:aws:lambda:us-east-1:000000000000:function"
 FUNCTIONS: Mapping[str, Function] = {
     "audit": HandlerFunction(name="audit", handler="app:handler", aliases=(("live", "3"),)),
     "resize": UrlFunction(name="resize", url="http://127.0.0.1:1/"),

@@ -12,7 +12,7 @@ FUNCTIONS = "/2015-03-31/functions"
 
 @pytest.mark.parametrize("name", ["audit", "audit:$LATEST", "function:audit", "000000000000:function:audit"])
 async def test_a_listed_function_is_active(name: str) -> None:
-    """With its handler and timeout; the region is that of the caller."""
+    """With its handler and timeout; the region is the poller's, whoever asks."""
     reply = await Stage().call("GET", f"{FUNCTIONS}/{name}/configuration")
 
     assert reply.status == 200
@@ -26,7 +26,7 @@ async def test_a_listed_function_is_active(name: str) -> None:
         "State": "Active",
         "Version": "$LATEST",
     }
-    assert reply.body["FunctionArn"].startswith("arn:aws:lambda:eu-west-1:000000000000:function:audit")
+    assert reply.body["FunctionArn"].startswith("arn:aws:lambda:us-east-1:000000000000:function:audit")
     assert reply.body["Runtime"] == f"python3.{sys.version_info.minor}"
 
 
@@ -39,13 +39,23 @@ async def test_the_configuration_keeps_the_service_model() -> None:
         assert [v for v in violations if v.field != "Role"] == []
 
 
+async def test_a_function_of_another_region_is_not_reachable() -> None:
+    """In AWS's words; one of another account is not found."""
+    named = "arn:aws:lambda:{}:{}:function:audit".format
+    elsewhere = await Stage().call("GET", f"{FUNCTIONS}/{named('eu-west-1', '000000000000')}")
+    other = await Stage().call("GET", f"{FUNCTIONS}/{named('us-east-1', '123456789012')}")
+
+    assert elsewhere.message == "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')"
+    assert (other.status, other.code) == (404, "ResourceNotFoundException")
+
+
 @pytest.mark.parametrize("path", ["nobody", "audit:3", "audit?Qualifier=live"])
 async def test_what_is_not_listed_is_not_found(path: str) -> None:
     """404, naming it by its ARN."""
     reply = await Stage().call("GET", f"{FUNCTIONS}/{path}")
 
     assert (reply.status, reply.code) == (404, "ResourceNotFoundException")
-    assert "Function not found: arn:aws:lambda:eu-west-1:000000000000:function:" in reply.message
+    assert "Function not found: arn:aws:lambda:us-east-1:000000000000:function:" in reply.message
 
 
 @pytest.mark.parametrize(

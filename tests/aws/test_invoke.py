@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.aws.control import Cli, endpoint, lambda_client
 from tests.aws.invoking import HANDLERS, Application, application, invoke, refusal
@@ -83,16 +84,10 @@ def poller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Poller]:
         ("audit", "$LATEST", f"{ARN}:$LATEST", "$LATEST"),
         ("function:audit", None, ARN, "$LATEST"),
         (
-            "123456789012:function:audit:live",
+            "000000000000:function:audit:live",
             None,
-            "arn:aws:lambda:us-east-1:123456789012:function:audit:live",
+            f"{ARN}:live",
             "3",
-        ),
-        (
-            "arn:aws:lambda:eu-west-1:123456789012:function:audit",
-            None,
-            "arn:aws:lambda:eu-west-1:123456789012:function:audit",
-            "$LATEST",
         ),
         (f"{ARN}:live", None, f"{ARN}:live", "3"),
     ],
@@ -109,6 +104,27 @@ def test_every_form_of_a_name_finds_its_version(
     assert answered.payload["arn"] == arn
     assert answered.payload["event"] == {"say": "hello"}
     assert answered.payload["id"] == answered.request_id
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("123456789012:function:audit", "Function not found: "),
+        (
+            "arn:aws:lambda:eu-west-1:000000000000:function:audit",
+            "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')",
+        ),
+    ],
+)
+def test_a_hosted_function_does_not_answer_for_its_name_elsewhere(
+    poller: Poller, name: str, message: str
+) -> None:
+    """In another account or region it is another function."""
+    with pytest.raises(ClientError) as refused:
+        invoke(poller.client, name)
+
+    assert refused.value.response["Error"]["Code"] == "ResourceNotFoundException"
+    assert message in str(refused.value)
 
 
 def test_a_function_that_raises_is_a_200_with_a_header(poller: Poller) -> None:

@@ -44,7 +44,7 @@ def _by_shard(run: Run) -> dict[str, list[int]]:
 
 def _checkpoints(run: Run) -> dict[str, str]:
     connection = sqlite3.connect(run.folder / "state.db")
-    rows = connection.execute("SELECT shard, checkpoint FROM leases").fetchall()
+    rows = connection.execute("SELECT shard, checkpoint FROM leases WHERE shard LIKE 'shardId-%'").fetchall()
     connection.close()
     return {shard: checkpoint.partition(":")[2] for shard, checkpoint in rows}
 

@@ -100,13 +100,14 @@ def test_bad_files_are_refused_with_a_sentence(folder: Path, name: str, command:
     assert not any(line.startswith("Traceback") for line in done.stderr.splitlines())
 
 
-@pytest.mark.parametrize("command", ["run", "validate"])
 @pytest.mark.parametrize(
-    ("handler", "expected"),
+    ("command", "handler", "expected"),
     [
-        ("missing:handler", "missing"),
-        ("app:missing", "missing"),
-        ("broken:handler", "broken"),
+        ("run", "missing:handler", "missing"),
+        ("run", "app:missing", "missing"),
+        ("validate", "missing:handler", "missing"),
+        ("validate", "app:missing", "missing"),
+        ("validate", "broken:handler", "broken"),
     ],
 )
 def test_a_handler_that_cannot_be_imported_is_refused(
@@ -122,6 +123,38 @@ def test_a_handler_that_cannot_be_imported_is_refused(
     assert "audit" in done.stderr
     assert expected in done.stderr
     assert not any(line.startswith("Traceback") for line in done.stderr.splitlines())
+
+
+def test_a_module_that_raises_is_the_problem_of_its_function_alone(folder: Path) -> None:
+    """The file is right: the poller goes on, and says what the module did."""
+    (folder / "broken.py").write_text("def handler(event, context)\n")
+    path = write(folder, {**file_with(), "functions": {"audit": {"handler": "broken:handler"}}})
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "POLLER_"))},
+        "POLLER_API": "off",
+        "POLLER_OPS": "off",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "y",
+    }
+    with subprocess.Popen(
+        [sys.executable, "-m", "poller", "run", str(path), "--state", "memory://", "--profile", "test"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stderr is not None
+            said = next(line for line in process.stderr if "function_start_failed" in line)
+            assert "audit" in said
+            assert process.poll() is None
+            process.terminate()
+            process.stderr.read()
+            assert process.wait(timeout=20) == 0
+        finally:
+            process.kill()
 
 
 def test_all_problems_of_all_files_are_told_at_once(folder: Path) -> None:
@@ -270,7 +303,7 @@ def test_a_second_poller_on_the_same_state_is_refused(folder: Path) -> None:
     )
     try:
         assert first.stderr is not None
-        assert "mapping_problem" in first.stderr.readline()
+        assert any("mapping_problem" in line for line in first.stderr)
 
         second = poller(folder, "run", str(path), "--state", state)
 

@@ -254,3 +254,63 @@ async def test_latest_is_the_tip_of_each_shard_at_the_time_of_the_create() -> No
     assert listed == {"shard-0": False, "shard-1": False, "child": False}
     assert [json.loads(record.event)["data"] for record in page.records] == ["after"]
     assert latest.take("m") == {}
+
+
+CONSUMER = f"{KINESIS}/consumer/fast:1700000000"
+SUMMARY = {
+    "StreamDescriptionSummary": {
+        "StreamName": "clicks",
+        "StreamARN": KINESIS,
+        "StreamStatus": "ACTIVE",
+        "RetentionPeriodHours": 24,
+        "StreamCreationTimestamp": 1.0,
+        "EnhancedMonitoring": [],
+        "OpenShardCount": 1,
+    }
+}
+STREAM = {"DescribeStreamSummary": (200, SUMMARY), "ListShards": (200, {"Shards": []})}
+
+
+@pytest.mark.parametrize(
+    ("answer", "refused"),
+    [((400, "ResourceNotFoundException"), True), ((400, "AccessDeniedException"), False)],
+)
+async def test_a_consumer_that_does_not_exist_is_refused(
+    monkeypatch: pytest.MonkeyPatch, answer: tuple[int, str], *, refused: bool
+) -> None:
+    """Its stream exists; who may not ask for a consumer finds out by reading."""
+    async with admission(monkeypatch, {**STREAM, "DescribeStreamConsumer": answer}) as asking:
+        asked = asking.source(mapping_of(CONSUMER), FUNCTION, making=True)
+        if not refused:
+            await asked
+            return
+        with pytest.raises(InvalidParameterValueException) as error:
+            await asked
+    assert str(error.value) == f"Stream not found: {CONSUMER}"
+
+
+@pytest.mark.parametrize(
+    "code", ["ExpiredTokenException", "UnrecognizedClientException", "InvalidClientTokenId"]
+)
+@pytest.mark.parametrize("arn", [QUEUE, KINESIS, DYNAMODB])
+async def test_credentials_that_are_not_valid_are_the_pollers_fault(
+    monkeypatch: pytest.MonkeyPatch, arn: str, code: str
+) -> None:
+    """And no missing permission of the function."""
+    answers = dict.fromkeys(("GetQueueUrl", "DescribeStreamSummary", "DescribeStream"), (403, code))
+    async with admission(monkeypatch, answers) as asking:
+        with pytest.raises(ServiceException) as error:
+            await asking.source(mapping_of(arn), FUNCTION, making=True)
+
+    assert str(error.value).startswith("The poller's own AWS credentials are missing, expired or not valid: ")
+    assert code in str(error.value)
+
+
+async def test_what_the_sdk_stumbles_over_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endpoint without a scheme, as one of many."""
+    async with admission(monkeypatch, {}) as asking:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:4566")
+        with pytest.raises(ServiceException) as error:
+            await asking.source(mapping_of(QUEUE), FUNCTION, making=True)
+
+    assert "localhost:4566" in str(error.value)

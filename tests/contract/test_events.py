@@ -152,7 +152,7 @@ def test_messages_of_sqs(messages: list[dict[str, Any]]) -> None:
     body = encode_json({"Messages": messages})
     events = SqsEvents(QUEUE, null_md5=False)
     ways = (body, _through_the_sdk("sqs", "ReceiveMessage", body))
-    made = [events.records(read(decode_messages, way).Messages or (), 1.0, SERVED) for way in ways]
+    made = [events.records(read(decode_messages, way).Messages or (), SERVED) for way in ways]
 
     _check(made, [_message_event(message) for message in messages])
     assert [r.receipt for r in made[0]] == [message["ReceiptHandle"] for message in messages]

@@ -11,7 +11,7 @@ from mappings.arns import EventSource
 from poller.aws import Aws
 from poller.core.records import Page, Position, Record
 from poller.errors import SourceGone
-from poller.interfaces import Reader, Source
+from poller.interfaces import QueueReader, QueueSource, Reader, Source
 from poller.sources.dynamodb import DynamoDbSource
 from poller.sources.kinesis import KinesisSource
 from poller.sources.memory import MemoryQueue, MemoryStream
@@ -102,6 +102,12 @@ async def _open(subject: Subject, after: Position | None = None) -> Reader:
     return await subject.source.open(topology.shards[0], after or Position.trim_horizon())
 
 
+async def _open_queue(subject: Subject) -> QueueReader:
+    assert isinstance(subject.source, QueueSource)
+    topology = await subject.source.discover()
+    return await subject.source.open(topology.shards[0], Position.trim_horizon())
+
+
 async def _read(reader: Reader, count: int, *, limit: int = 10) -> list[Record]:
     """Read until so many records have come."""
     found: list[Record] = []
@@ -119,7 +125,7 @@ async def test_a_queue_gives_what_was_sent_once(queue: Subject) -> None:
     """All of it, each message one time, while its visibility timeout runs."""
     for number in range(7):
         queue.write(f"body {number}")
-    reader = await _open(queue)
+    reader = await _open_queue(queue)
 
     records = await _read(reader, 7)
     again = await reader.receive(10, 0.0)
@@ -132,20 +138,20 @@ async def test_a_queue_respects_the_limit(queue: Subject) -> None:
     """A message that was not asked for stays visible to others."""
     for number in range(5):
         queue.write(str(number))
-    reader = await _open(queue)
+    reader = await _open_queue(queue)
 
     page = await reader.receive(2, 1.0)
 
     assert len(page.records) <= 2
 
 
-async def test_a_settled_message_does_not_come_back(queue: Subject) -> None:
+async def test_a_deleted_message_does_not_come_back(queue: Subject) -> None:
     """Done is deleted."""
     queue.write("x")
-    reader = await _open(queue)
+    reader = await _open_queue(queue)
     records = await _read(reader, 1)
 
-    unsettled = await reader.settle(records, ())
+    unsettled = await reader.delete(records)
     await anyio.sleep(VISIBILITY_TIMEOUT_S + 0.2)
 
     assert not unsettled.again
@@ -155,10 +161,10 @@ async def test_a_settled_message_does_not_come_back(queue: Subject) -> None:
 async def test_a_released_message_is_there_at_once(queue: Subject) -> None:
     """Another worker need not wait for the visibility timeout."""
     queue.write("x")
-    reader = await _open(queue)
+    reader = await _open_queue(queue)
     (first,) = await _read(reader, 1)
 
-    await reader.settle((), [first])
+    await reader.hide([first], 0)
     (second,) = await _read(reader, 1)
 
     assert second.item_identifier == first.item_identifier
@@ -168,38 +174,37 @@ async def test_a_released_message_is_there_at_once(queue: Subject) -> None:
 async def test_a_message_nobody_settles_comes_back_after_its_visibility_timeout(queue: Subject) -> None:
     """And not before it says itself."""
     queue.write("x")
-    reader = await _open(queue)
-    (first,) = await _read(reader, 1)
-    assert first.held_until is not None
+    reader = await _open_queue(queue)
+    page = await reader.receive(10, 1.0)
+    assert page.hidden is not None
 
     (second,) = await _read(reader, 1)
 
-    assert CLOCK.monotonic() >= first.held_until - 0.2
-    assert second.item_identifier == first.item_identifier
+    assert CLOCK.monotonic() >= page.hidden[1] - 0.2
+    assert second.item_identifier == page.records[0].item_identifier
 
 
-async def test_settling_twice_is_harmless(queue: Subject) -> None:
-    """A delete whose answer was lost is repeated."""
+async def test_a_renewed_message_stays_hidden(queue: Subject) -> None:
+    """Faults 9: for as long as was asked, from then on."""
     queue.write("x")
-    reader = await _open(queue)
+    reader = await _open_queue(queue)
     records = await _read(reader, 1)
 
-    await reader.settle(records, ())
-
-    assert not (await reader.settle(records, ())).again
-
-
-async def test_settling_more_than_ten_settles_all(queue: Subject) -> None:
-    """The service takes ten at a time; callers need not know."""
-    for number in range(23):
-        queue.write(str(number))
-    reader = await _open(queue)
-    records = await _read(reader, 23)
-
-    assert not (await reader.settle(records, ())).again
+    assert not (await reader.hide(records, 60)).lost
     await anyio.sleep(VISIBILITY_TIMEOUT_S + 0.2)
 
     assert list((await reader.receive(10, 0.0)).records) == []
+
+
+async def test_deleting_twice_is_harmless(queue: Subject) -> None:
+    """A delete whose answer was lost is repeated."""
+    queue.write("x")
+    reader = await _open_queue(queue)
+    records = await _read(reader, 1)
+
+    await reader.delete(records)
+
+    assert not (await reader.delete(records)).again
 
 
 # ----- streams
@@ -271,7 +276,6 @@ async def test_a_record_says_what_a_batch_needs(stream: Subject) -> None:
     assert record.size == len(record.event)
     assert abs(CLOCK.wall() - record.arrived_at) < 10
     assert record.order_key is not None
-    assert record.held_until is None
 
 
 # ----- errors

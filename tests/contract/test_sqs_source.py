@@ -19,7 +19,7 @@ from poller.errors import (
     SourceUnavailable,
     SourceUnsuitable,
 )
-from poller.interfaces import Reader
+from poller.interfaces import QueueReader
 from poller.sources.sqs import SqsSource
 from poller.surroundings import SystemClock
 from tests.contract.stubbing import answering
@@ -40,6 +40,10 @@ MESSAGE: dict[str, Any] = {
 }
 
 
+def _by_sender(identifier: str) -> dict[str, Any]:
+    return {"Id": identifier, "SenderFault": True, "Code": "ReceiptHandleIsInvalid"}
+
+
 class Stub:
     """An SQS that answers what the test says and keeps what it was asked."""
 
@@ -48,6 +52,8 @@ class Stub:
         self.visibility_timeout = "60"
         self.messages: list[dict[str, Any]] = []
         self.failed: list[dict[str, Any]] = []
+        self.settled: dict[str, Any] | None = None
+        """What DeleteMessageBatch and ChangeMessageVisibilityBatch answer; None for the truth."""
         self.error: tuple[int, str] | None = None
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -68,7 +74,10 @@ class Stub:
             case "ReceiveMessage":
                 return {"Messages": self.messages}
             case _:
-                done = [{"Id": entry["Id"]} for entry in asked["Entries"]]
+                if self.settled is not None:
+                    return self.settled
+                failed = {entry["Id"] for entry in self.failed}
+                done = [{"Id": entry["Id"]} for entry in asked["Entries"] if entry["Id"] not in failed]
                 return {"Successful": done, "Failed": self.failed}
 
     @staticmethod
@@ -87,13 +96,13 @@ async def stub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stub]:
         yield made
 
 
-Opened = Callable[..., AbstractAsyncContextManager[Reader]]
+Opened = Callable[..., AbstractAsyncContextManager[QueueReader]]
 
 
 @pytest.fixture
 def opened(*, hot_path: bool) -> Opened:
     @asynccontextmanager
-    async def opened(**options: Any) -> AsyncIterator[Reader]:
+    async def opened(**options: Any) -> AsyncIterator[QueueReader]:
         async with Aws(hot_path=hot_path) as aws:
             source = SqsSource(QUEUE, aws, SystemClock(), long_poll_s=20, **options)
             topology = await source.discover()
@@ -110,6 +119,7 @@ async def test_a_receive_is_a_long_poll_for_ten_with_all_attributes(stub: Stub, 
     asked = stub.last("ReceiveMessage")
     assert (asked["MaxNumberOfMessages"], asked["WaitTimeSeconds"]) == (10, 20)
     assert (asked["MessageSystemAttributeNames"], asked["MessageAttributeNames"]) == (["All"], ["All"])
+    assert asked["AttributeNames"] == ["All"]  # what older servers know the system attributes by
     assert "VisibilityTimeout" not in asked
     assert stub.last("GetQueueUrl") == {"QueueName": "orders", "QueueOwnerAWSAccountId": "123456789012"}
 
@@ -122,7 +132,8 @@ async def test_a_window_that_does_not_fit_asks_for_more_visibility(stub: Stub, o
         page = await reader.receive(10, 0.0)
 
     assert stub.last("ReceiveMessage")["VisibilityTimeout"] == 100
-    assert page.records[0].held_until == pytest.approx(begun + 100, abs=5)
+    assert page.hidden is not None
+    assert list(page.hidden) == pytest.approx([begun, begun + 100], abs=5)
 
 
 async def test_a_queue_shorter_than_the_function_is_refused(stub: Stub, opened: Opened) -> None:
@@ -145,7 +156,7 @@ async def test_entries_that_failed_are_given_back_unless_the_sender_is_to_blame(
     ]
     async with opened() as reader:
         page = await reader.receive(10, 0.0)
-        unsettled = await reader.settle(page.records, ())
+        unsettled = await reader.delete(page.records)
 
     assert [record.item_identifier for record in unsettled.again] == ["m0"]
     assert [record.item_identifier for record in unsettled.lost] == ["m2"]
@@ -161,7 +172,7 @@ async def test_a_message_twice_in_one_delete_has_entries_of_its_own(stub: Stub, 
     stub.messages = [MESSAGE, MESSAGE]
     async with opened() as reader:
         page = await reader.receive(10, 0.0)
-        await reader.settle(page.records, ())
+        await reader.delete(page.records)
 
     assert [entry["Id"] for entry in stub.last("DeleteMessageBatch")["Entries"]] == ["0", "1"]
 
@@ -171,10 +182,70 @@ async def test_a_release_makes_messages_visible_at_once(stub: Stub, opened: Open
     stub.messages = [MESSAGE]
     async with opened() as reader:
         page = await reader.receive(10, 0.0)
-        await reader.settle((), page.records)
+        await reader.hide(page.records, 0)
 
     (entry,) = stub.last("ChangeMessageVisibilityBatch")["Entries"]
     assert entry["VisibilityTimeout"] == 0
+
+
+@pytest.mark.parametrize(
+    ("settled", "again", "lost"),
+    [
+        ({}, ["m0", "m1"], []),
+        ({"Successful": None, "Failed": None}, ["m0", "m1"], []),
+        ({"Successful": [{"Id": "0"}]}, ["m1"], []),
+        ({"Successful": [{"Id": "0"}, {"Id": "0"}, {"Id": "1"}]}, ["m0"], []),
+        ({"Successful": [{"Id": "0"}, {"Id": "1"}, {"Id": "7"}]}, [], []),
+        ({"Successful": [{"Id": "0"}, {"Id": "1"}], "Failed": None}, [], []),
+        (
+            {
+                "Successful": [{"Id": "0"}, {"Id": "1"}],
+                "Failed": [_by_sender("1")],
+            },
+            ["m1"],
+            [],
+        ),
+        (
+            {"Successful": [{"Id": "1"}], "Failed": [_by_sender("0")]},
+            [],
+            ["m0"],
+        ),
+    ],
+)
+async def test_an_entry_is_deleted_that_is_named_once_and_as_a_success(
+    stub: Stub, opened: Opened, settled: dict[str, Any], again: list[str], lost: list[str]
+) -> None:
+    """Faults 2: a 200 is no promise; an entry in no list, twice, or of no number of ours has failed."""
+    stub.messages = [{**MESSAGE, "MessageId": f"m{n}", "ReceiptHandle": f"r{n}"} for n in range(2)]
+    stub.settled = settled
+    async with opened() as reader:
+        page = await reader.receive(10, 0.0)
+        unsettled = await reader.delete(page.records)
+
+    assert [record.item_identifier for record in unsettled.again] == again
+    assert [record.item_identifier for record in unsettled.lost] == lost
+
+
+async def test_a_renewal_that_is_not_allowed_is_denied_whole_or_by_entry(stub: Stub, opened: Opened) -> None:
+    """Semantics 2.10.3: rights are told from receipts."""
+    stub.messages = [MESSAGE]
+    stub.settled = {"Failed": [{"Id": "0", "Code": "AccessDenied", "SenderFault": True}]}
+    async with opened() as reader:
+        page = await reader.receive(10, 0.0)
+        with pytest.raises(SourceDenied, match="ChangeMessageVisibilityBatch on orders: AccessDenied"):
+            await reader.hide(page.records, 35.2)
+
+    (entry,) = stub.last("ChangeMessageVisibilityBatch")["Entries"]
+    assert entry["VisibilityTimeout"] == 36
+
+
+async def test_a_message_without_system_attributes_says_so(stub: Stub, opened: Opened) -> None:
+    """Its receive count is not known, which is not the first."""
+    stub.messages = [{name: value for name, value in MESSAGE.items() if name != "Attributes"}, MESSAGE]
+    async with opened() as reader:
+        page = await reader.receive(10, 0.0)
+
+    assert [record.receives for record in page.records] == [0, 1]
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from poller.core.records import Record
 
 
-def record(
-    number: int, *, size: int = 10, arrived_at: float = 0.0, held_until: float | None = None
-) -> Record:
+def record(number: int, *, size: int = 10, arrived_at: float = 0.0) -> Record:
     """A stream record with this sequence number and an event of this many bytes."""
     return Record(
         item_identifier=str(number),
@@ -16,7 +14,6 @@ def record(
         order_key=None,
         position=str(number),
         receipt=str(number),
-        held_until=held_until,
     )
 
 

@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poller.core.batching import Batcher, BatchLimits, Trigger, batch_id
-from poller.core.records import Record, without_repeats
 from tests.core.records import numbers, record
 
 
@@ -129,41 +128,3 @@ def test_a_batch_id_names_the_content_and_looks_like_a_uuid() -> None:
     assert batch_id("m/s", records) == batch_id("m/s", [record(1), record(2)])
     assert len({batch_id("m/s", records), batch_id("m/t", records), batch_id("m/s", records[:1])}) == 3
     assert [len(part) for part in batch_id("m/s", records).split("-")] == [8, 4, 4, 4, 12]
-
-
-def _message(name: str, receipt: str) -> Record:
-    return Record(
-        item_identifier=name, event=b"{}", arrived_at=0.0, order_key=None, position=None, receipt=receipt
-    )
-
-
-def test_a_message_received_again_replaces_what_was_gathered_of_it() -> None:
-    """Only the last receipt can delete it; bytes and order of the others are as before."""
-    batcher = _batcher(size=10, window_s=60)
-    batcher.add([_message("a", "a1"), _message("b", "b1")], now=0.0)
-
-    repeated = batcher.drop_repeated([_message("a", "a2")])
-    batcher.add([_message("a", "a2")], now=1.0)
-    batch = batcher.take(60.0)
-
-    assert [r.receipt for r in repeated] == ["a1"]
-    assert batch is not None
-    assert [r.receipt for r in batch.records] == ["b1", "a2"]
-
-
-def test_a_message_twice_in_one_read_is_kept_once_with_its_last_receipt() -> None:
-    """A standard queue may do so."""
-    kept, repeated = without_repeats([_message("a", "a1"), _message("b", "b1"), _message("a", "a2")])
-
-    assert [r.receipt for r in kept] == ["b1", "a2"]
-    assert [r.receipt for r in repeated] == ["a1"]
-
-
-def test_records_of_a_stream_are_never_taken_for_repeats() -> None:
-    """De-aggregated records share their sequence number and are different records."""
-    twins = [record(1), record(1)]
-
-    assert without_repeats(twins) == (twins, ())
-    batcher = _batcher()
-    batcher.add(twins[:1], now=0.0)
-    assert list(batcher.drop_repeated(twins[1:])) == []

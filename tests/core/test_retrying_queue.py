@@ -18,8 +18,8 @@ from tests.core.records import numbers, record
 NOW = Now(monotonic=100.0, wall=1000.0)
 
 
-def _batch(*ids: int, held_until: float = 200.0) -> Batch:
-    records = tuple(record(n, held_until=held_until) for n in ids)
+def _batch(*ids: int) -> Batch:
+    records = tuple(record(n) for n in ids)
     return Batch(records=records, trigger=Trigger.SIZE, id="b")
 
 
@@ -87,25 +87,3 @@ def test_an_invalid_report_leaves_everything() -> None:
 
     assert numbers(verdict.left) == [1, 2]
     assert not verdict.done
-
-
-def test_a_message_whose_visibility_lapsed_is_not_delivered_late() -> None:
-    """Somebody else may have it by now."""
-    lapsed = record(1, held_until=100.0)
-    held = record(2, held_until=100.1)
-    batch = Batch(records=(lapsed, held), trigger=Trigger.SIZE, id="b")
-
-    admission = QueueRetry().admit(batch, NOW)
-
-    assert admission.deliver is not None
-    assert numbers(admission.deliver.records) == [2]
-    assert admission.deliver.id != "b"
-    assert numbers(admission.left) == [1]
-
-
-def test_a_batch_that_lapsed_whole_is_forgotten() -> None:
-    """There is nothing left to deliver."""
-    admission = QueueRetry().admit(_batch(1, 2, held_until=99.0), NOW)
-
-    assert admission.deliver is None
-    assert numbers(admission.left) == [1, 2]

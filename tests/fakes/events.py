@@ -18,10 +18,12 @@ class Seen(NamedTuple):
     """ApproximateReceiveCount of a message; 0 in a stream."""
 
 
-def sqs_event(record: str, *, message_id: str, receipt: str, receives: int) -> bytes:
+def sqs_event(record: str, *, message_id: str, receipt: str, receives: int, filling_bytes: int = 0) -> bytes:
     """An SQS message; its body is the name of the record."""
+    filling = {"filling": "x" * filling_bytes} if filling_bytes else {}
     return encode_json(
         {
+            **filling,
             "messageId": message_id,
             "receiptHandle": receipt,
             "body": record,

@@ -41,6 +41,11 @@ class FaultKind(StrEnum):
     DELETE_LOST = "delete_lost"
     """Messages are deleted, and the answer never comes."""
     SETTLE_UNAVAILABLE = "settle_unavailable"
+    DELETE_HANGS = "delete_hangs"
+    """A DeleteMessageBatch is not answered until its caller gives up."""
+    DELETE_DENIED = "delete_denied"
+    RENEW_DENIED = "renew_denied"
+    """The visibility of a message may not be changed, but to show it."""
 
     FUNCTION_NOT_READY = "function_not_ready"
     FUNCTION_THROTTLED = "function_throttled"

@@ -45,6 +45,8 @@ class FakeFunction:
     """It runs for up to this long."""
     poison: set[str] = field(default_factory=set)
     """Records it fails on."""
+    concurrency: int | None = None
+    """Invocations that run at once: more are refused; None for any number."""
     running: int = 0
     _number: int = 0
 
@@ -90,6 +92,8 @@ class FakeTarget:
             return refusal
         if function.strikes(FaultKind.FUNCTION_BUG):
             raise RuntimeError(f"{function.place}: nobody foresaw this")
+        if invocation.start is not None:
+            invocation.start()
         number = function.number()
         function.history.add(
             Invoked(
@@ -102,10 +106,16 @@ class FakeTarget:
                 tuple(entry.receives for entry in seen),
             )
         )
-        return await self._run(number, seen)
+        function.running += 1
+        try:
+            return await self._run(number, seen)
+        finally:
+            function.running -= 1
 
     def _refusal(self) -> Outcome | None:
         function = self._function
+        if function.concurrency is not None and function.running >= function.concurrency:
+            return Throttled(reserved=True)
         if function.strikes(FaultKind.FUNCTION_THROTTLED):
             return Throttled(retry_after_s=function.chance.choice((None, 1.0)))
         if function.strikes(FaultKind.FUNCTION_UNREACHABLE):

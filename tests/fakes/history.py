@@ -117,6 +117,16 @@ class Shown(NamedTuple):
     record: str
 
 
+class Renewed(NamedTuple):
+    """A message was hidden anew by a process, until a time on the source's clock."""
+
+    at: float
+    place: str
+    process: str
+    record: str
+    hidden_until: float
+
+
 class DeadLettered(NamedTuple):
     """A message was moved to the dead-letter queue."""
 
@@ -269,6 +279,33 @@ class Restarted(NamedTuple):
     error: str
 
 
+class Served(NamedTuple):
+    """A queue did all that a request of a process asked for."""
+
+    at: float
+    place: str
+    process: str
+    operation: str
+
+
+class Troubled(NamedTuple):
+    """A process reported a problem, or another one instead."""
+
+    at: float
+    place: str
+    process: str
+    operation: str
+
+
+class Recovered(NamedTuple):
+    """A process reported that a problem is over."""
+
+    at: float
+    place: str
+    process: str
+    operation: str
+
+
 class Struck(NamedTuple):
     """A fault met a call."""
 
@@ -344,6 +381,7 @@ Event = (
     | Received
     | Deleted
     | Shown
+    | Renewed
     | DeadLettered
     | Invoked
     | Sent
@@ -359,6 +397,9 @@ Event = (
     | Told
     | GapReported
     | Restarted
+    | Served
+    | Troubled
+    | Recovered
     | Struck
     | Started
     | Ready

@@ -3,10 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-import pytest
-
 from mappings.directory import FunctionDirectory
-from mappings.errors import InvalidFile
 from mappings.files import MappingSet
 from mappings.functions import Function, HandlerFunction, UrlFunction
 from mappings.states import State
@@ -16,7 +13,10 @@ from mappings.stores.memory import MemoryMappingStore
 from mappings.validation import mapping_from_request
 from poller.aws import Aws
 from poller.definitions import Definitions
+from poller.file_book import FileBook
+from poller.fleet import Alone
 from poller.functions.hosted import HostedFunctions
+from poller.leases.memory import MemoryLeaseStore
 
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:orders"
 RESIZE = UrlFunction(name="resize", url="http://127.0.0.1:1/")
@@ -66,6 +66,7 @@ def definitions(aws: Aws, api: MemoryMappingStore) -> tuple[Definitions, Watched
         aws=aws,
         files=files,
         store=LayeredStore(files=files, api=api),
+        book=FileBook(leases=MemoryLeaseStore(), fleet=Alone("me")),
         changed=lambda: None,
         wall=lambda: 0.0,
         metrics=True,
@@ -86,15 +87,27 @@ async def test_while_it_is_written_no_listed_function_is_mistaken_for_one_of_aws
     assert taking.directory.listed == {"other": other}
 
 
-async def test_a_file_that_meets_a_mapping_of_the_api_changes_nothing() -> None:
-    """Its handlers are not even started."""
-    found, api = file_of({"broken": BROKEN}), MemoryMappingStore()
-    made = replace(found.mappings[0], uuid="made")
-    await api.add(StoredMapping(mapping=made, state=State.ENABLED, created_at=0.0, last_modified=0.0))
+async def test_an_entry_that_meets_a_mapping_of_the_api_waits_until_it_is_gone() -> None:
+    """All else of the files is taken up; the API's mapping stays, and the entry is a problem on it."""
+    found, api = file_of({"resize": RESIZE, "other": replace(RESIZE, name="other")}), MemoryMappingStore()
+    made = StoredMapping(
+        mapping=replace(found.mappings[0], uuid="made"),
+        state=State.ENABLED,
+        created_at=0.0,
+        last_modified=0.0,
+    )
+    await api.add(made)
     async with Aws() as aws:
         taking, files = definitions(aws, api)
-        with pytest.raises(InvalidFile, match="made through the API"):
-            await taking.take_up(found)
+        await taking.take_up(found)
+        await taking.look_again()
+        taken = [stored.uuid for stored in await files.list()]
+        problems = (taking.problems_of("made"), taking.heir(made))
+        await api.remove(made)
+        await taking.look_again()
 
-    assert list(await files.list()) == []
-    assert taking.directory.listed == {}
+        assert taken == [found.mappings[1].uuid]
+        assert "made through the API with UUID made" in problems[0][0]
+        assert problems[1] == found.mappings[0].uuid
+        assert {stored.uuid for stored in await files.list()} == {each.uuid for each in found.mappings}
+        assert (taking.problems_of("made"), taking.heir(made)) == ((), None)

@@ -55,7 +55,7 @@ class QueueFace:
 
     async def _delete_message_batch(self, request: Json, process: str) -> Json:
         entries = _entries(request)
-        failed = (await (await self._reader(process)).settle(list(entries), ())).again
+        failed = (await (await self._reader(process)).delete(list(entries))).again
         return {
             "Successful": [{"Id": name} for record, name in entries.items() if record not in failed],
             "Failed": [
@@ -64,10 +64,15 @@ class QueueFace:
         }
 
     async def _change_message_visibility_batch(self, request: Json, process: str) -> Json:
-        assert all(entry["VisibilityTimeout"] == 0 for entry in request["Entries"])
         entries = _entries(request)
-        await (await self._reader(process)).settle((), list(entries))
-        return {"Successful": [{"Id": name} for name in entries.values()], "Failed": []}
+        (seconds,) = {entry["VisibilityTimeout"] for entry in request["Entries"]}
+        lost = (await (await self._reader(process)).hide(list(entries), seconds)).lost
+        return {
+            "Successful": [{"Id": name} for record, name in entries.items() if record not in lost],
+            "Failed": [
+                {"Id": entries[record], "Code": "MessageNotInflight", "SenderFault": True} for record in lost
+            ],
+        }
 
     async def _reader(self, process: str) -> Any:
         source = FakeQueueSource(self._queue, process=process)

@@ -16,6 +16,8 @@ from tests.fakes.history import Checkpointed, Event, LeaseAdded, LeaseForgotten,
 from tests.kill.faces import SHARD_ID_LENGTH
 
 Rows = dict[tuple[str, str], Lease]
+# Beside the leases stand entries of the mappings of files.
+_OF_SHARDS = "shard NOT LIKE 'file/%' AND shard NOT LIKE 'left-file/%'"
 _COLUMNS = "mapping, shard, incarnation, checkpoint, owner, epoch, counter"
 
 
@@ -71,7 +73,7 @@ class StateFile:
                     raise sqlite3.DatabaseError(sound)
                 if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'leases'").fetchone():
                     return {}
-                found = connection.execute(f"SELECT {_COLUMNS} FROM leases").fetchall()
+                found = connection.execute(f"SELECT {_COLUMNS} FROM leases WHERE {_OF_SHARDS}").fetchall()
             finally:
                 connection.close()
         leases = [self._lease(*row) for row in found]

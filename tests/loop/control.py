@@ -59,7 +59,7 @@ class Control:
     ready: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.drain = Drain()
+        self.drain = Drain(lambda: CLOCK.monotonic() + 60.0)
         self.surroundings = Surroundings(
             clock=CLOCK, chance=lambda: 0.0, drain=self.drain, budget=ByteBudget(64 << 20, self.drain)
         )
@@ -71,8 +71,7 @@ class Control:
                 fleet=Alone("worker"),
                 workshop=self,
                 surroundings=self.surroundings,
-                drain_timeout_s=lambda: 60.0,
-                on_ready=self.ready.append,
+                on_ready=lambda mappings, _: self.ready.append(mappings),
                 look_s=1.0,
                 refresh_s=60.0,
                 settle_patience_s=60.0,

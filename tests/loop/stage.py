@@ -13,7 +13,7 @@ from mappings.validation import mapping_from_request
 from poller.budget import ByteBudget
 from poller.core.outcomes import Outcome, Succeeded
 from poller.fleet import Alone
-from poller.interfaces import Destination, Invocation, LeaseStore, Source, Target
+from poller.interfaces import Clock, Destination, Invocation, LeaseStore, Source, Target
 from poller.leases.memory import MemoryLeaseStore
 from poller.rules import Tempo
 from poller.runner import Runner, RunnerParts
@@ -68,7 +68,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def playing(
+async def playing(  # noqa: PLR0913  # what tests vary
     mapping: EventSourceMapping,
     source: Source,
     target: Target,
@@ -77,9 +77,12 @@ async def playing(
     budget_bytes: int = 64 * 1024 * 1024,
     tempo: Tempo | None = None,
     destination: Destination | None = None,
+    concurrency: int | None = None,
+    grace_s: float = 900.0,
+    clock: Clock = CLOCK,
 ) -> AsyncIterator[Stage]:
     """Run a mapping; drain it at the end and wait until it has."""
-    drain = Drain()
+    drain = Drain(lambda: clock.monotonic() + grace_s)
     budget = ByteBudget(budget_bytes, drain)
     store = leases if leases is not None else MemoryLeaseStore()
     parts = RunnerParts(
@@ -89,7 +92,8 @@ async def playing(
         leases=store,
         fleet=Alone("worker"),
         tempo=tempo or Tempo(),
-        surroundings=Surroundings(clock=CLOCK, chance=lambda: 0.0, drain=drain, budget=budget),
+        concurrency=concurrency,
+        surroundings=Surroundings(clock=clock, chance=lambda: 0.0, drain=drain, budget=budget),
     )
     polling = anyio.Event()
     runner = Runner(mapping, parts, on_polling=polling.set)

@@ -352,3 +352,26 @@ def test_a_function_that_is_defined_anew_is_invoked_from_the_next_batch_on() -> 
         assert (len(first.seen), len(second.seen)) == (10, 10)
 
     in_virtual_time(play)
+
+
+def test_the_heir_of_a_deleted_mapping_goes_on_at_its_checkpoint() -> None:
+    """An entry of a file that waited for it; whatever checkpoint the entry had before."""
+
+    async def test() -> None:
+        stream, function = _stream(30), Function()
+        async with controlling(Control(lambda _: stream, {"f": function.target})) as control:
+            uuid = await _create(control, STREAM_REQUEST)
+            await eventually(lambda: len(function.seen) == 30)
+            control.supervisor.heir = lambda stored: "heir" if stored.uuid == uuid else None
+            await anyio.sleep(60)
+            held = await control.leases.list(uuid)
+            await control.operations.delete(uuid)
+            await control.until(uuid, None)
+
+            (lease,) = await control.leases.list("heir")
+
+        assert [each.checkpoint for each in held] == [lease.checkpoint]
+        assert lease.owner is None
+        assert await control.leases.list(uuid) == []
+
+    in_virtual_time(test)

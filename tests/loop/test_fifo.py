@@ -100,6 +100,24 @@ def test_a_function_that_outlasts_the_visibility_timeout_never_meets_its_own_gro
     in_virtual_time(play, seed=seed)
 
 
+def test_a_later_message_of_a_group_waits_for_the_one_that_outlasts_its_visibility() -> None:
+    """I3: SQS hands both out by then; the earlier one is not run again, and the later one not beside it."""
+
+    async def play() -> None:
+        queue = _queue(visibility_timeout_s=5)
+        _send(queue, "g", 1)
+        function = Groups(queue, takes_s=12.0)
+        async with playing(queue_mapping(EventSourceArn=ARN), FakeQueueSource(queue), function.target):
+            await eventually(lambda: function.running)
+            queue.send("g/001", "g")
+            await eventually(lambda: not queue.messages)
+
+        assert function.overlaps == []
+        assert function.seen["g"] == ["g/000", "g/001"]
+
+    in_virtual_time(play)
+
+
 def test_one_failing_group_leaves_the_others_at_full_speed() -> None:
     """It blocks itself only: its later messages wait, the others do not."""
 

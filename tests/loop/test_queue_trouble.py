@@ -16,7 +16,7 @@ from poller.errors import (
     SourceUnavailable,
     SourceUnsuitable,
 )
-from poller.interfaces import Reader, Unsettled
+from poller.interfaces import QueueReader, Unsettled
 from poller.sources.memory import MemoryQueue
 from tests.fakes.faults import Fault, FaultKind, Faults
 from tests.fakes.history import History
@@ -42,14 +42,14 @@ class TroubledQueue(MemoryQueue):
         self.check()
         return await super().discover()
 
-    async def open(self, shard: Shard, after: Position) -> Reader:  # type: ignore[override]
+    async def open(self, shard: Shard, after: Position) -> QueueReader:  # type: ignore[override]
         return TroubledReader(self, await super().open(shard, after))
 
 
 class TroubledReader:
     """Its reader."""
 
-    def __init__(self, queue: TroubledQueue, reader: Reader) -> None:
+    def __init__(self, queue: TroubledQueue, reader: QueueReader) -> None:
         self._queue = queue
         self._reader = reader
 
@@ -57,9 +57,13 @@ class TroubledReader:
         self._queue.check()
         return await self._reader.receive(limit, wait_s)
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:
+    async def delete(self, records: Sequence[Record]) -> Unsettled:
         self._queue.check()
-        return await self._reader.settle(done, release)
+        return await self._reader.delete(records)
+
+    async def hide(self, records: Sequence[Record], seconds: float) -> Unsettled:
+        self._queue.check()
+        return await self._reader.hide(records, seconds)
 
 
 TROUBLES = [

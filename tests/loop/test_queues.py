@@ -8,7 +8,7 @@ import pytest
 from poller.core.outcomes import FunctionError, Outcome, Succeeded, Throttled, Unreachable
 from poller.core.records import Position, Record, Shard
 from poller.errors import SourceUnavailable
-from poller.interfaces import Invocation, Reader, Unsettled
+from poller.interfaces import Invocation, Unsettled
 from poller.sources.memory import MemoryQueue, MemoryQueueReader
 from poller.targets.memory import MemoryTarget
 from tests.loop.stage import CLOCK, Function, eventually, in_virtual_time, playing, queue_mapping
@@ -48,7 +48,7 @@ def test_no_more_is_received_than_can_be_delivered() -> None:
         async with playing(mapping, queue, function.target):
             await anyio.sleep(5)
             hidden = [m for m in queue.messages.values() if m.hidden_until > anyio.current_time()]
-            assert len(hidden) == 5 * 4
+            assert len(hidden) == (5 + 1) * 4  # one batch beyond what runs
 
     in_virtual_time(play)
 
@@ -69,18 +69,16 @@ def test_a_failed_batch_comes_back_after_its_visibility_timeout() -> None:
 
 
 @pytest.mark.parametrize("refusal", [Throttled(), Unreachable(reason="404")], ids=repr)
-def test_a_refused_batch_is_kept_until_its_visibility_lapses_then_forgotten(refusal: Outcome) -> None:
-    """It is the same receive all the while: refusals cost no receive count."""
+def test_a_refused_batch_is_kept_and_renewed(refusal: Outcome) -> None:
+    """Faults 9: it is the same receive all the while, long beyond its visibility timeout."""
 
     async def play() -> None:
         queue = _queue(1, visibility_timeout_s=100)
         function = Function(lambda _: refusal)
         async with playing(queue_mapping(), queue, function.target):
-            await anyio.sleep(95)
+            await anyio.sleep(3600)
             assert next(iter(queue.messages.values())).receives == 1
-            assert len(function.times) > 5
-            await anyio.sleep(60)
-            assert next(iter(queue.messages.values())).receives == 2
+            assert len(function.times) > 100
 
     in_virtual_time(play)
 
@@ -104,8 +102,8 @@ def test_a_window_gathers_from_several_receives() -> None:
     in_virtual_time(play)
 
 
-def test_draining_finishes_what_runs_and_gives_back_what_was_not_started() -> None:
-    """The running batch is deleted; what a late receive brings is visible at once."""
+def test_draining_runs_what_was_gathered_where_the_grace_allows_it() -> None:
+    """Faults 10: given back, each message would have spent a receive for nothing."""
 
     async def play() -> None:
         queue = _queue(5)
@@ -113,38 +111,49 @@ def test_draining_finishes_what_runs_and_gives_back_what_was_not_started() -> No
         mapping = queue_mapping(BatchSize=100, MaximumBatchingWindowInSeconds=300)
         async with playing(mapping, queue, function.target):
             await anyio.sleep(2)  # gathered, not delivered
-        assert function.seen == []
-        assert [m.hidden_until for m in queue.messages.values()] == [0.0] * 5
-
-        async with playing(queue_mapping(), queue, function.target):
-            await eventually(lambda: function.running)
+        assert len(function.seen) == 5
         assert queue.messages == {}
         assert anyio.current_time() < 60
 
     in_virtual_time(play)
 
 
-class _FlakyReader(MemoryQueueReader):
-    """Settles nothing the first times."""
+def test_draining_gives_back_what_the_grace_is_too_short_for() -> None:
+    """Faults 10: once no receive is open that would take it again, and one receive was spent."""
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:
+    async def play() -> None:
+        queue = _queue(5)
+        function = Function()
+        mapping = queue_mapping(BatchSize=100, MaximumBatchingWindowInSeconds=300)
+        async with playing(mapping, queue, function.target, grace_s=30.0):
+            await anyio.sleep(2)
+        assert function.seen == []
+        assert [(m.hidden_until, m.receives) for m in queue.messages.values()] == [(0.0, 1)] * 5
+
+    in_virtual_time(play)
+
+
+class _FlakyReader(MemoryQueueReader):
+    """Deletes nothing the first times."""
+
+    async def delete(self, records: Sequence[Record]) -> Unsettled:
         queue = self._queue
         assert isinstance(queue, _FlakyQueue)
         if queue.refusals:
             answer = queue.refusals.pop(0)
             if answer is None:
                 raise SourceUnavailable("connection reset")
-            await super().settle([r for r in done if r.item_identifier not in answer], release)
-            return Unsettled(again=[r for r in done if r.item_identifier in answer])
-        return await super().settle(done, release)
+            await super().delete([r for r in records if r.item_identifier not in answer])
+            return Unsettled(again=[r for r in records if r.item_identifier in answer])
+        return await super().delete(records)
 
 
 class _FlakyQueue(MemoryQueue):
-    """Each entry of `refusals` is a settle that fails: for these ids, or (None) as a whole."""
+    """Each entry of `refusals` is a delete that fails: for these ids, or (None) as a whole."""
 
     refusals: list[set[str] | None]
 
-    async def open(self, shard: Shard, after: Position) -> "Reader":  # type: ignore[override]
+    async def open(self, shard: Shard, after: Position) -> MemoryQueueReader:
         return _FlakyReader(self, CLOCK)
 
 

@@ -43,7 +43,6 @@ class Troubled(MemoryStream):
 class _TroubledReader:
     def __init__(self, stream: Troubled, reader: Reader) -> None:
         self._stream = stream
-        self.settle = reader.settle
         self._reader = reader
 
     async def receive(self, limit: int, wait_s: float) -> Page:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mappings.errors import InvalidFile
-from mappings.file_layer import file_changes, refuse_taken, write_changes
+from mappings.file_layer import file_changes, without_taken, write_changes
 from mappings.files import MappingSet
 from mappings.states import State
 from mappings.store import StoredMapping
@@ -127,7 +127,7 @@ async def test_most_mappings_are_not_removed_by_mistake(left: int, refused: bool
 
 
 async def test_a_mapping_of_the_api_is_not_taken_over_by_a_file() -> None:
-    """A sentence names file, mapping and UUID."""
+    """It waits, and the others are written; a sentence names file, mapping and UUID."""
     files, api = MemoryMappingStore(), MemoryMappingStore()
     found = files_with({}, {})
     made = StoredMapping(
@@ -139,5 +139,12 @@ async def test_a_mapping_of_the_api_is_not_taken_over_by_a_file() -> None:
     await api.add(made)
     store = LayeredStore(files=files, api=api)
 
-    with pytest.raises(InvalidFile, match=r"a\.yaml: .*q1 -> .*made through the API with UUID made"):
-        await refuse_taken(store, file_changes([], found, now=NOW, allow_removal=False))
+    changes = file_changes([], found, now=NOW, allow_removal=False)
+    free, (waiting,) = await without_taken(store, changes)
+    late = await write_changes(store, changes)
+
+    assert [stored.mapping for stored in free.added] == [found.mappings[0]]
+    assert list(late) == [waiting]
+    assert (waiting.entry.mapping, waiting.taken_by) == (found.mappings[1], "made")
+    assert waiting.problem.startswith(f"a.yaml: {QUEUE}1 -> ")
+    assert "made through the API with UUID made" in waiting.problem

@@ -364,3 +364,13 @@ def test_no_path_at_all_is_a_problem() -> None:
     """Nothing to read is nothing to poll."""
     with pytest.raises(InvalidFile, match="neither a mapping nor a function is given"):
         read_mapping_files([], now=NOW)
+
+
+def test_an_on_failure_without_destination_is_none_in_a_file(tmp_path: Path) -> None:
+    """AWS's own answers contain it."""
+    request = {"EventSourceArn": STREAM, "FunctionName": "audit", "StartingPosition": "LATEST"}
+    blank = {**request, "DestinationConfig": {"OnFailure": {}}}
+
+    (mapping,) = read_mapping_files([write(tmp_path / "a.json", mappings=[blank])], now=NOW).mappings
+
+    assert mapping.on_failure_destination is None

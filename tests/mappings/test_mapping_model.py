@@ -12,7 +12,7 @@ def mapping(function_arn: str, response_types: tuple[str, ...] = ()) -> EventSou
     return EventSourceMapping(
         uuid="5f0e6a6c-0d5b-4c4b-9a53-2f4f3b0f8a11",
         event_source=ORDERS,
-        function_name="audit",
+        function_name=function_arn,
         function_arn=function_arn,
         batch_size=10,
         function_response_types=response_types,

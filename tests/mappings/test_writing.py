@@ -60,7 +60,7 @@ REQUESTS = st.one_of(
             "BatchSize": st.integers(1, 10_000),
             "BisectBatchOnFunctionError": st.booleans(),
             "DestinationConfig": st.sampled_from(
-                [{}, {"OnFailure": {}}, {"OnFailure": {"Destination": ARN.format("sns", "dead")}}]
+                [{}, {"OnFailure": {"Destination": ARN.format("sns", "dead")}}]
             ),
             "FilterCriteria": filters(STREAM_PATTERNS),
             "MaximumRecordAgeInSeconds": st.just(-1) | st.integers(60, 604_800),

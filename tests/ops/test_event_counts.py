@@ -5,6 +5,7 @@ import pytest
 
 from poller.core.outcomes import FunctionError, Outcome, Succeeded, Throttled, Unreachable
 from poller.destinations.memory import MemoryDestination
+from poller.rules import Tempo
 from poller.sources.memory import MemoryQueue, MemoryStream
 from tests.loop.stage import (
     CLOCK,
@@ -154,7 +155,10 @@ def test_a_message_whose_receipt_expired_is_handled_and_not_deleted() -> None:
         queue = MemoryQueue(CLOCK, visibility_timeout_s=30)
         queue.send("slow")
         function = Function(takes_s=31.0)
-        async with playing(queue_mapping(), queue, function.target) as stage:
+        slow = Tempo(long_poll_s=40.0)  # so that it is not received again
+        async with playing(queue_mapping(), queue, function.target, tempo=slow) as stage:
+            await eventually(lambda: function.running)
+            stage.drain.request()
             await eventually(lambda: stage.runner.meter.counts.receipts_expired)
             found = scrape(stage.runner)
         assert value(found, "esm_receipts_expired_total") == 1

@@ -49,20 +49,20 @@ RULES: dict[str, list[str]] = {
         "aws/test_queues.py::test_a_failing_handler_leaves_messages_to_their_visibility_timeout",
     ],
     "2.2.6 deleting what is already deleted is harmless": [
-        "contract/test_sources.py::test_settling_twice_is_harmless",
+        "contract/test_sources.py::test_deleting_twice_is_harmless",
         "loop/test_queue_trouble.py::test_a_purged_queue_troubles_nobody",
     ],
     "2.3.1 success deletes everything": [
         "core/test_retrying_queue.py::test_success_is_deleted_whatever_the_function_returns",
-        "contract/test_sources.py::test_settling_more_than_ten_settles_all",
+        "contract/test_sources.py::test_a_deleted_message_does_not_come_back",
     ],
     "2.3.2 a function error deletes nothing": [
         "core/test_retrying_queue.py::test_a_failure_leaves_every_message_to_its_visibility_timeout",
         "aws/test_queues.py::test_a_failing_handler_leaves_messages_to_their_visibility_timeout",
     ],
-    "2.3.3 a throttle keeps the batch until visibility lapses": [
+    "2.3.3 a throttle keeps the batch, which costs no receive (a departure)": [
         "core/test_retrying_queue.py::test_a_refusal_keeps_the_batch_and_tries_it_again",
-        "loop/test_queues.py::test_a_refused_batch_is_kept_until_its_visibility_lapses_then_forgotten",
+        "loop/test_queues.py::test_a_refused_batch_is_kept_and_renewed",
     ],
     "2.3.4 other pre-invoke errors as throttles": [
         "core/test_retrying_queue.py::test_a_refusal_keeps_the_batch_and_tries_it_again",
@@ -133,7 +133,7 @@ RULES: dict[str, list[str]] = {
         "core/test_scaling.py::test_provisioned_pollers_are_always_on_and_grow_faster",
     ],
     "2.6.6 a function that always throttles": [
-        "loop/test_queues.py::test_a_refused_batch_is_kept_until_its_visibility_lapses_then_forgotten",
+        "loop/test_queues.py::test_a_refused_batch_is_kept_and_renewed",
     ],
     "2.7.1 what does not match is deleted, the rest delivered": [
         "loop/test_queue_filters.py::test_what_does_not_match_is_deleted_without_an_invocation",
@@ -162,8 +162,8 @@ RULES: dict[str, list[str]] = {
     "2.8.7 the region is the queue's": ["contract/test_sqs_source.py::test_the_reference_event_comes_out"],
     "2.8.8 only Records": ["core/test_payload.py::test_encoded_size_is_the_length_of_the_payload"],
     "2.10.3 a lapsed message is not sent late": [
-        "core/test_retrying_queue.py::test_a_message_whose_visibility_lapsed_is_not_delivered_late",
-        "core/test_retrying_queue.py::test_a_batch_that_lapsed_whole_is_forgotten",
+        "loop/test_receipts.py::test_a_message_that_may_be_somebody_elses_is_not_run",
+        "loop/test_receipts.py::test_where_renewals_are_denied_a_message_starts_while_it_is_hidden",
     ],
 }
 NOT_TESTED = {

@@ -5,13 +5,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from tests.fakes.history import Event
 from tests.simulation.check import Report, check, check_seeds, shrink
 from tests.simulation.generator import generate, generate_fleet
 from tests.simulation.oracle import judge
+from tests.simulation.queue_worlds import generate_queues
 from tests.simulation.reach import table, unreached
-from tests.simulation.scenario import Scenario
+from tests.simulation.scenario import MappingPlan, Scenario
 from tests.simulation.world import run
 
 
@@ -23,9 +25,10 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--seed", type=int, help="replay this one")
     parser.add_argument("--fleet", action="store_true", help="several workers that share the leases")
+    parser.add_argument("--queues", action="store_true", help="worlds that are about receipts")
     parser.add_argument("--grep", default="", help="show only events with this text")
     options = parser.parse_args()
-    generator = generate_fleet if options.fleet else generate
+    generator = generate_fleet if options.fleet else generate_queues if options.queues else generate
     if options.seed is not None:
         return _replay(generator(options.seed), options.grep)
     seeds = range(options.start, options.start + options.seeds)
@@ -71,11 +74,15 @@ def _replay(scenario: Scenario, grep: str) -> int:
 
 def _describe(scenario: Scenario) -> str:
     lines = [f"commit {_commit()}, seed {scenario.seed}, shrunk to:"]
-    lines += [f"  {plan.mapping}" for plan in scenario.mappings]
+    lines += [f"  {_plan(plan)}" for plan in scenario.mappings]
     lines += [f"  {fault}" for fault in scenario.faults]
     lines += [f"  {life}" for life in scenario.lives]
     lines += [f"  {place}" for place in scenario.fleet]
     return "\n".join(lines)
+
+
+def _plan(plan: MappingPlan) -> str:
+    return f"{replace(plan, writes=())}; {len(plan.writes)} writes"
 
 
 def _line(event: Event) -> str:

@@ -104,7 +104,7 @@ def generate(seed: int) -> Scenario:
         lives=_lives(chance, heal_at),
         start_at=start_at,
         heal_at=heal_at,
-        tempo=_tempo(chance),
+        tempo=tempo(chance),
         byte_budget=chance.choice((1_500, 16 * 1024 * 1024, 64 * 1024 * 1024)),
         drain_timeout_s=chance.choice((5.0, 90.0, 90.0)),
     )
@@ -160,7 +160,7 @@ def generate_fleet(seed: int) -> Scenario:
             for _ in range(workers)
         ),
         heal_at=heal_at,
-        tempo=_tempo(chance),
+        tempo=tempo(chance),
         drain_timeout_s=chance.choice((5.0, 90.0, 90.0)),
     )
 
@@ -280,7 +280,8 @@ def _lives(chance: random.Random, heal_at: float) -> tuple[Life, ...]:
     )
 
 
-def _tempo(chance: random.Random) -> Tempo:
+def tempo(chance: random.Random) -> Tempo:
+    """How fast everything goes."""
     return Tempo(
         long_poll_s=chance.choice((3.0, 20.0, 20.0)),
         kinesis=Pace(busy_s=0.2, idle_s=chance.choice((1.0, 4.0))),

@@ -6,12 +6,14 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
 
+import anyio
 from msgspec import structs
 
 import poller.core.leasing
 import poller.core.lineage
 import poller.core.retrying
 import poller.poller
+import poller.queue_poller
 import poller.shards
 from poller.core.batching import Batch
 from poller.core.discards import Discard
@@ -19,18 +21,25 @@ from poller.core.frontier import Frontier
 from poller.core.leasing import Lease
 from poller.core.lineage import KnownShard, Plan, plan
 from poller.core.outcomes import FunctionError, LostReply, Outcome, Succeeded, Throttled, Unreachable
+from poller.core.queue_flow import QueueFlow, Ticket
+from poller.core.receipts import Check, Intake, Receipt, Receipts, Settled
 from poller.core.records import Page, Position, Record, Topology
 from poller.core.responses import InvalidResponse, failed_items
 from poller.core.retrying import Admission, Now, QueueRetry, StreamRetry, Verdict
+from poller.deleter import Deleter
+from poller.delivering import Delivery
 from poller.discarder import Discarder, OnFailure
 from poller.errors import DestinationError, PositionExpired, SourceError, StateUnavailable
 from poller.fleet import SharedFleet
-from poller.gates import GroupGate
 from poller.lane import Lane
 from poller.poller import Poller
+from poller.queue_poller import QueuePoller
 from poller.readings import Reading
+from poller.receipt_keeper import ReceiptKeeper
 from poller.settler import Settler
+from poller.shared_queues import SharedQueue
 from poller.supervisor import Supervisor
+from poller.telemetry import Delivered, Meter, Operation
 
 Mutant = Callable[[], AbstractContextManager[None]]
 
@@ -46,27 +55,36 @@ def patched(owner: Any, name: str, value: object) -> Iterator[None]:
         setattr(owner, name, original)
 
 
-# ----- lanes and settling
+# ----- deliveries and what becomes of their records
 
-_invoke = Lane._invoke
+_admit = Lane._admit
+_invoke = Delivery.invoke
 _resolve = Settler.resolve
+_start = ReceiptKeeper.start
+_resolve_messages = ReceiptKeeper.resolve
+_try_delete = Deleter._try
 
 
-async def _ack_first(self: Lane, batch: Batch) -> Outcome:
-    await self._parts.resolve(batch.records, (), None)
-    return await _invoke(self, batch)
+async def _ack_first(self: Lane, batch: Batch) -> Batch | None:
+    admitted = await _admit(self, batch)
+    if admitted is not None:
+        await self._parts.resolve(admitted.records, None)
+    return admitted
 
 
-async def _invoke_again(self: Lane, batch: Batch) -> Outcome:
-    outcome = await _invoke(self, batch)
-    return await _invoke(self, batch) if isinstance(outcome, LostReply) else outcome
+def _delete_first(self: ReceiptKeeper, batch: Batch) -> None:
+    _start(self, batch)
+    self._parts.deleter.add(batch.records, handled=True)
 
 
-async def _report_last(
-    self: Settler, done: Sequence[Record], left: Sequence[Record], discard: Discard | None
-) -> None:
+async def _invoke_again(self: Delivery, batch: Batch, **options: Any) -> Delivered:
+    delivered = await _invoke(self, batch, **options)
+    return await _invoke(self, batch, **options) if isinstance(delivered.outcome, LostReply) else delivered
+
+
+async def _report_last(self: Settler, done: Sequence[Record], discard: Discard | None) -> None:
     gone = () if discard is None else discard.records
-    await _resolve(self, (*done, *gone), left, None)
+    await _resolve(self, (*done, *gone), None)
     if discard is not None:
         self._parts.meter.discarded(self._parts.shard, discard, delivered=False)
 
@@ -81,26 +99,19 @@ async def _tell_once(self: Discarder, discard: Discard, on_failure: OnFailure) -
     return True
 
 
-async def _report_never(
-    self: Settler, done: Sequence[Record], left: Sequence[Record], discard: Discard | None
-) -> None:
-    await _resolve(self, (*done, *(discard.records if discard else ())), left, None)
+async def _report_never(self: Settler, done: Sequence[Record], discard: Discard | None) -> None:
+    await _resolve(self, (*done, *(discard.records if discard else ())), None)
 
 
-async def _release_failed(
-    self: Settler, done: Sequence[Record], left: Sequence[Record], discard: Discard | None
-) -> None:
-    await _resolve(self, done, left, discard)
-    if left and self.reader is not None:
-        await self.reader.settle((), left)
+def _release_failed(self: ReceiptKeeper, done: Sequence[Record], left: Sequence[Record]) -> None:
+    _resolve_messages(self, done, left)
+    if left:
+        self._parts.deleter._parts.group.start_soon(self._parts.reader.hide, left, 0.0)
 
 
-async def _settle_once(self: Settler, done: Sequence[Record], *, handled: bool) -> None:
-    assert self.reader is not None
-    try:
-        await self.reader.settle(done, ())
-    except SourceError:
-        return
+async def _all_deleted(self: Deleter, records: Sequence[Record], failures: int) -> Any:
+    delay_s, done, again = await _try_delete(self, records, failures)
+    return delay_s, (*done, *again), ()
 
 
 async def _save_once(self: Settler, position: Position) -> None:
@@ -110,7 +121,7 @@ async def _save_once(self: Settler, position: Position) -> None:
         return
 
 
-def _take_only(self: Settler, size_bytes: int) -> None:
+def _take_only(self: Settler | ReceiptKeeper, size_bytes: int) -> None:
     self._parts.surroundings.budget.take(max(size_bytes, 0))
 
 
@@ -280,13 +291,76 @@ def _whole_batch_too_old(self: StreamRetry, batch: Batch, now: Now) -> Admission
 # ----- waiting
 
 
-async def _enter_at_once(self: GroupGate, records: Sequence[Record]) -> bool:
-    return True
+def _check_nothing(self: Receipts, records: Sequence[Record], now: float) -> Check:
+    return Check(start=records)
 
 
-def _nothing_left(self: Lane) -> Sequence[Record]:
-    self._batcher.drop_all()
+async def _keep_leftovers(self: QueuePoller, patience_s: float) -> None:
+    self._leftovers.clear()
+
+
+# ----- receipts
+
+
+async def _never_quiet(self: SharedQueue, longest_s: float) -> None:
+    return
+
+
+def _never_late(self: Receipts, receipt: Receipt, now: float) -> bool:
+    return False
+
+
+def _renew_nothing(self: Receipts, now: float, *, ahead_s: float) -> Sequence[Record]:
     return ()
+
+
+def _never_closed(self: QueueFlow, ticket: Ticket, *, gone: bool) -> None:
+    return
+
+
+async def _until_deleted(poller: QueuePoller) -> None:
+    while poller._parts.keeper._parts.deleter._requests:  # noqa: ASYNC110  # nothing tells when they are done
+        await anyio.sleep(0.1)
+
+
+_send = QueuePoller._send
+
+
+async def _send_after_deletes(self: QueuePoller, batch: Batch) -> Delivered | None:
+    await _until_deleted(self)
+    return await _send(self, batch)
+
+
+_round = QueuePoller._round
+
+
+async def _poll_after_deletes(self: QueuePoller) -> None:
+    await _round(self)
+    await _until_deleted(self)
+
+
+def _leave_behind(self: Receipts, records: Sequence[Record]) -> None:
+    self.forget(records)
+
+
+_received = Receipts.received
+
+
+def _received_as_new(self: Receipts, records: Sequence[Record], *, since: float, until: float) -> Intake:
+    intake = _received(self, records, since=since, until=until)
+    return structs.replace(intake, held=[record for record in records if record not in intake.settled])
+
+
+def _remember_nothing(self: Settled, message: str, now: float) -> bool:
+    return False
+
+
+_working = Meter.working
+
+
+def _all_is_well(self: Meter, *, shard: str = "", operation: Operation = Operation.ANY) -> None:
+    for shard_in_trouble, operation_in_trouble in tuple(self._problems):
+        _working(self, shard=shard_in_trouble, operation=operation_in_trouble)
 
 
 async def _cut_at_once(self: Supervisor, work: Any) -> None:
@@ -307,20 +381,37 @@ def _mutant(owner: Any, name: str, value: object) -> Mutant:
 
 
 _LINEAGE = poller.core.lineage
+# What only shows where many receipts are in trouble.
+IN_QUEUES = frozenset(
+    {
+        "what was not started is shown while polls are open",
+        "late starts are not renewed",
+        "what waits is not renewed",
+        "messages are received while all is refused",
+        "a batch waits for deletes",
+        "a poll waits for deletes",
+        "what is held behind a failure runs",
+        "a message that comes again is new",
+        "handled messages are forgotten",
+        "any success clears all problems",
+    }
+)
 # What only shows where several workers share the leases.
 IN_FLEETS = frozenset({"no fence", "everybody is taken for dead"})
 MUTANTS: dict[str, Mutant] = {
-    "ack before invoke": _mutant(Lane, "_invoke", _ack_first),
-    "the SDK repeats an invoke": _mutant(Lane, "_invoke", _invoke_again),
+    "ack before invoke": _mutant(Lane, "_admit", _ack_first),
+    "messages are deleted before they run": _mutant(ReceiptKeeper, "start", _delete_first),
+    "the SDK repeats an invoke": _mutant(Delivery, "invoke", _invoke_again),
     "maximum instead of prefix": _mutant(Frontier, "advance", _furthest),
     "checkpoint before the discard is reported": _mutant(Settler, "resolve", _report_last),
     "a discard is not reported": _mutant(Settler, "resolve", _report_never),
     "a destination is not told": _mutant(Discarder, "_deliver", _tell_nobody),
     "a destination is told once": _mutant(Discarder, "_deliver", _tell_once),
-    "what failed is released": _mutant(Settler, "resolve", _release_failed),
-    "Failed[] is ignored": _mutant(Settler, "_settle", _settle_once),
+    "what failed is released": _mutant(ReceiptKeeper, "resolve", _release_failed),
+    "Failed[] is ignored": _mutant(Deleter, "_try", _all_deleted),
     "a checkpoint is tried once": _mutant(Settler, "_checkpoint", _save_once),
     "bytes are never given back": _mutant(Settler, "_hold", _take_only),
+    "bytes of messages are never given back": _mutant(ReceiptKeeper, "_hold", _take_only),
     "iterator kept instead of sequence": _mutant(Poller, "_take_in", _forget_sequence),
     "the last page of a shard is dropped": _mutant(Poller, "_take_in", _drop_last_page),
     "an empty page ends the shard": _mutant(Poller, "_receive", _empty_is_end),
@@ -350,9 +441,18 @@ MUTANTS: dict[str, Mutant] = {
     "an invalid response is success": _mutant(poller.core.retrying, "failed_items", _lenient),
     "record age is ignored": _mutant(StreamRetry, "admit", _admit_all),
     "one old record discards its batch": _mutant(StreamRetry, "admit", _whole_batch_too_old),
-    "messages are delivered late": _mutant(QueueRetry, "admit", _admit_all),
-    "message groups run beside each other": _mutant(GroupGate, "enter", _enter_at_once),
-    "a drain keeps what it did not start": _mutant(Lane, "leftovers", _nothing_left),
+    "messages are delivered late": _mutant(Receipts, "check", _check_nothing),
+    "a drain keeps what it did not start": _mutant(QueuePoller, "_give_back", _keep_leftovers),
     "a drain does not wait": _mutant(Supervisor, "_limit_drain", _cut_at_once),
+    "what was not started is shown while polls are open": _mutant(SharedQueue, "until_quiet", _never_quiet),
+    "late starts are not renewed": _mutant(Receipts, "_late", _never_late),
+    "what waits is not renewed": _mutant(Receipts, "due", _renew_nothing),
+    "messages are received while all is refused": _mutant(QueueFlow, "refused", _never_closed),
+    "a batch waits for deletes": _mutant(QueuePoller, "_send", _send_after_deletes),
+    "a poll waits for deletes": _mutant(QueuePoller, "_round", _poll_after_deletes),
+    "what is held behind a failure runs": _mutant(Receipts, "failed", _leave_behind),
+    "a message that comes again is new": _mutant(Receipts, "received", _received_as_new),
+    "handled messages are forgotten": _mutant(Settled, "knows", _remember_nothing),
+    "any success clears all problems": _mutant(Meter, "working", _all_is_well),
     "a gap is not reported": _mutant(Poller, "_recover", _recover_silently),
 }

@@ -3,12 +3,15 @@
 import argparse
 import multiprocessing
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.simulation.check import check
 from tests.simulation.generator import generate, generate_fleet
 from tests.simulation.judging import INVARIANTS
-from tests.simulation.mutants import IN_FLEETS, MUTANTS
+from tests.simulation.mutants import IN_FLEETS, IN_QUEUES, MUTANTS
+from tests.simulation.queue_worlds import generate_queues
+from tests.simulation.scenario import Scenario
 
 LIMIT = 1000  # seeds
 TABLE = Path(__file__).with_name("mutants.md")
@@ -22,9 +25,15 @@ Written by `python -m tests.simulation.mutation`.
 """
 
 
+def _generator(name: str) -> Callable[[int], Scenario]:
+    if name in IN_FLEETS:
+        return generate_fleet
+    return generate_queues if name in IN_QUEUES else generate
+
+
 def caught_by(name: str, seed: int) -> str | None:
     """The first violation that a seed finds in a mutant."""
-    scenario = (generate_fleet if name in IN_FLEETS else generate)(seed)
+    scenario = _generator(name)(seed)
     with MUTANTS[name]():
         violations = check(scenario).failures.get(seed)
     return violations[0].kind if violations else None

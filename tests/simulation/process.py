@@ -3,7 +3,7 @@
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import anyio
@@ -15,28 +15,43 @@ from mappings.states import State
 from mappings.store import MappingStore, StoredMapping
 from mappings.stores.memory import MemoryMappingStore
 from poller.core.tenure import Tenure
+from poller.core.visibility import long_poll_s
 from poller.fleet import Alone, Fleet, SharedFleet
-from poller.interfaces import Clock, Destination, Invocation, LeaseStore, MemberStore, Source, Target
+from poller.interfaces import (
+    Clock,
+    Destination,
+    Invocation,
+    LeaseStore,
+    MemberStore,
+    QueueSource,
+    Source,
+    Target,
+)
 from poller.membership import Membership, MembershipParts
 from poller.rules import Tempo
 from poller.runner import Runner, RunnerParts
 from poller.supervisor import Supervisor, SupervisorParts
 from poller.surroundings import Surroundings
+from poller.telemetry import Operation
 from poller.waiting import Drain
 from tests.fakes.events import read_event
-from tests.fakes.history import Died, DrainBegun, Ended, History, Ready, Restarted, Sent, Started
+from tests.fakes.history import Died, DrainBegun, Ended, History, Ready, Restarted, Sent, Served, Started
 from tests.simulation.loop import WORKS_FOR
 from tests.simulation.seams import (
     Gate,
     GatedDestination,
     GatedLeases,
     GatedMembers,
+    GatedQueue,
     GatedSource,
     GatedTarget,
     HistoryMeter,
     WatchedBudget,
     _describe,
 )
+
+# Their problems last until they succeed, which needs a message to delete, to renew or to give back.
+_SELDOM = (Operation.DELETE, Operation.RENEW, Operation.RELEASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +65,8 @@ class ProcessParts:
     targets: Mapping[str, Target]
     destinations: Mapping[str, Destination]
     """By mapping, for those that have one."""
+    concurrency: Mapping[str, int]
+    """By mapping, for those whose function runs a known number of invocations at once."""
     leases: LeaseStore
     members: MemberStore | None
     """Of the fleet it belongs to; None where it works alone."""
@@ -72,12 +89,14 @@ class Process:
         self.ended = anyio.Event()
         self._parts = parts
         self._gate = Gate()
-        self._drain = Drain()
+        self._drain = Drain(lambda: parts.clock.monotonic() + parts.drain_timeout_s)
         self._supervisor: Supervisor | None = None
         self._everything = anyio.CancelScope()
         self._budget = WatchedBudget(parts.byte_budget, self._drain)
         self._fleet: Fleet = Alone(parts.name)
         self._names = 0
+        poll_s = long_poll_s(parts.tempo.long_poll_s, grace_s=parts.drain_timeout_s)
+        self._tempo = replace(parts.tempo, long_poll_s=poll_s)
 
     async def run(self) -> None:
         """Live."""
@@ -100,7 +119,6 @@ class Process:
                 fleet=self._fleet,
                 workshop=_Workshop(self._runner, surroundings),
                 surroundings=surroundings,
-                drain_timeout_s=lambda: parts.drain_timeout_s,
                 on_ready=self._tell_ready,
                 look_s=10.0,
                 refresh_s=3600.0,
@@ -155,8 +173,12 @@ class Process:
     def problems(self) -> tuple[str, ...]:
         """What its mappings still report of shards that cannot be read."""
         runners = () if self._supervisor is None else self._supervisor.runners
-        found = [(runner.mapping.uuid, runner.meter._problems) for runner in runners]
-        return tuple(f"{name}: {problems}" for name, problems in found if problems)
+        return tuple(
+            f"{runner.mapping.uuid}: {operation} {problem.text}"
+            for runner in runners
+            for (_, operation), problem in runner.meter._problems.items()
+            if operation not in _SELDOM
+        )
 
     def _runner(
         self, mapping: EventSourceMapping, surroundings: Surroundings, on_polling: Callable[[], None]
@@ -164,15 +186,16 @@ class Process:
         parts = self._parts
         destination = parts.destinations.get(mapping.uuid)
         runner_parts = RunnerParts(
-            source=GatedSource(parts.sources[mapping.uuid], self._gate),
+            source=self._gated(mapping.uuid, parts.sources[mapping.uuid]),
             target=GatedTarget(
                 parts.targets[mapping.uuid], self._gate, partial(self._tell_sent, mapping.uuid)
             ),
             destination=None if destination is None else GatedDestination(destination, self._gate),
             leases=GatedLeases(parts.leases, self._gate),
             fleet=self._fleet,
-            tempo=parts.tempo,
+            tempo=self._tempo,
             surroundings=surroundings,
+            concurrency=parts.concurrency.get(mapping.uuid),
         )
         runner = Runner(mapping, runner_parts, on_polling=on_polling)
         runner.meter = HistoryMeter(
@@ -185,11 +208,20 @@ class Process:
         )
         return runner
 
+    def _gated(self, place: str, source: Source) -> Source:
+        if isinstance(source, QueueSource):
+            return GatedQueue(source, self._gate, partial(self._tell_served, place))
+        return GatedSource(source, self._gate)
+
     def _tell_sent(self, place: str, invocation: Invocation) -> None:
         records = tuple(seen.record for seen in read_event(invocation.payload))
         self._parts.history.add(Sent(self._now(), place, self.name, records))
 
-    def _tell_ready(self, _: int) -> None:
+    def _tell_served(self, place: str, operation: Operation) -> None:
+        if not self._gate.dead:
+            self._parts.history.add(Served(self._now(), place, self.name, operation))
+
+    def _tell_ready(self, _: int, __: int) -> None:
         if not self._gate.dead:
             self._parts.history.add(Ready(self._now(), self.name))
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from mappings.arns import SourceKind
 from mappings.model import EventSourceMapping
-from poller.core.visibility import receive_visibility_s
+from poller.core.payload import MAX_PAYLOAD_BYTES
 from poller.rules import Tempo
 from tests.fakes.faults import Fault
 
@@ -74,23 +74,22 @@ class MappingPlan:
     """Records the function fails on until everything is healed."""
     duration_s: float = 1.0
     timeout_s: float = 30.0
+    timeout_known: bool = True
+    """Whether the poller knows the function's timeout."""
+    concurrency: int | None = None
+    """Invocations the function runs at once; None for any number."""
+    concurrency_known: bool = True
+    """Whether the poller knows that number."""
     visibility_timeout_s: float = 60.0
     max_receive_count: int | None = None
+    message_bytes: int = 0
+    """What each message of a queue is filled up with."""
 
     def keeps(self, record: str, key: str) -> bool:
         """Whether a record passes the filter of `filter_for`, if the mapping has it."""
         if not self.mapping.filter_patterns:
             return True
         return record.startswith(f"{self.name}-1") if self.kind is SourceKind.SQS else key.startswith("k1")
-
-    @property
-    def receive_visibility_s(self) -> float | None:
-        """What a receive asks for: SqsSource takes the same from the mapping and its function."""
-        return receive_visibility_s(
-            queue_s=self.visibility_timeout_s,
-            window_s=float(self.mapping.maximum_batching_window_in_seconds),
-            timeout_s=self.timeout_s,
-        )
 
     @property
     def name(self) -> str:
@@ -119,5 +118,7 @@ class Scenario:
     kill_at_step: int | None = None
     """Kill the first process right before this step of the loop, counted from its start."""
     tempo: Tempo = field(default_factory=Tempo)
+    payload_bytes: int = MAX_PAYLOAD_BYTES
+    """Largest event of a function."""
     byte_budget: int = 64 * 1024 * 1024
     drain_timeout_s: float = 90.0

@@ -10,21 +10,24 @@ from poller.core.members import Member
 from poller.core.outcomes import Outcome
 from poller.core.records import Page, Position, Record, Shard, Topology
 from poller.core.timewindow import WindowState
+from poller.core.visibility import Visibility
 from poller.interfaces import (
     Clock,
     Destination,
     Invocation,
     LeaseStore,
     MemberStore,
+    QueueReader,
+    QueueSource,
     Reader,
     Source,
     Target,
     Unsettled,
 )
-from poller.telemetry import Meter
+from poller.telemetry import Meter, Operation
 from poller.waiting import Drain
 from tests.fakes.events import read_event
-from tests.fakes.history import Discarded, GapReported, History, Restarted
+from tests.fakes.history import Discarded, GapReported, History, Recovered, Restarted, Troubled
 
 
 class ProcessDied(Exception):
@@ -70,9 +73,50 @@ class GatedReader:
         self._gate.check()
         return await self._inner.receive(limit, wait_s)
 
-    async def settle(self, done: Sequence[Record], release: Sequence[Record]) -> Unsettled:
+
+class GatedQueue(GatedSource):
+    """A queue that a dead process cannot reach."""
+
+    def __init__(self, inner: QueueSource, gate: Gate, on_served: Callable[[Operation], None]) -> None:
+        super().__init__(inner, gate)
+        self._queue = inner
+        self._on_served = on_served
+
+    @property
+    def visibility(self) -> Visibility:
+        return self._queue.visibility
+
+    async def open(self, shard: Shard, after: Position) -> "GatedQueueReader":
         self._gate.check()
-        return await self._inner.settle(done, release)
+        return GatedQueueReader(await self._queue.open(shard, after), self._gate, self._on_served)
+
+
+class GatedQueueReader(GatedReader):
+    """An open queue that a dead process cannot use."""
+
+    def __init__(self, inner: QueueReader, gate: Gate, on_served: Callable[[Operation], None]) -> None:
+        super().__init__(inner, gate)
+        self._queue = inner
+        self._on_served = on_served
+
+    async def receive(self, limit: int, wait_s: float) -> Page:
+        page = await super().receive(limit, wait_s)
+        self._on_served(Operation.RECEIVE)
+        return page
+
+    async def delete(self, records: Sequence[Record]) -> Unsettled:
+        self._gate.check()
+        return self._told(await self._queue.delete(records), Operation.DELETE)
+
+    async def hide(self, records: Sequence[Record], seconds: float) -> Unsettled:
+        self._gate.check()
+        unsettled = await self._queue.hide(records, seconds)
+        return self._told(unsettled, Operation.RENEW if seconds else Operation.RELEASE)
+
+    def _told(self, unsettled: Unsettled, operation: Operation) -> Unsettled:
+        if not unsettled.again:
+            self._on_served(operation)
+        return unsettled
 
 
 class GatedTarget:
@@ -221,7 +265,7 @@ class HistoryMeter(Meter):
     def __init__(
         self, mapping: str, source: str, *, process: str, gate: Gate, clock: Clock, history: History
     ) -> None:
-        super().__init__(mapping, source)
+        super().__init__(mapping, source, monotonic=clock.monotonic)
         self._place = mapping
         self._process = process
         self._gate = gate
@@ -237,6 +281,22 @@ class HistoryMeter(Meter):
         if not self._gate.dead:
             condition = discard.condition.value
             self._history.add(Discarded(now, self._place, self._process, shard, names, condition))
+
+    def problem(self, text: str, *, shard: str = "", operation: Operation = Operation.ANY) -> None:
+        super().problem(text, shard=shard, operation=operation)
+        now = self._clock.monotonic()
+        if not self._gate.dead:
+            self._history.add(Troubled(now, self._place, self._process, operation))
+
+    def working(self, *, shard: str = "", operation: Operation = Operation.ANY) -> None:
+        if not self._problems:
+            return
+        before = tuple(self._problems)
+        super().working(shard=shard, operation=operation)
+        now = self._clock.monotonic()
+        for problem in before:
+            if problem not in self._problems and not self._gate.dead:
+                self._history.add(Recovered(now, self._place, self._process, problem[1]))
 
     def trimmed(self, shard: str, after: Position) -> None:
         super().trimmed(shard, after)

@@ -1,6 +1,7 @@
 """What the simulation once found, each as small as it can be shown."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,7 @@ from tests.fakes.faults import Fault, FaultKind
 from tests.simulation.check import check
 from tests.simulation.generator import generate
 from tests.simulation.oracle import judge
+from tests.simulation.queue_worlds import generate_queues
 from tests.simulation.scenario import End, Life, MappingPlan, Scenario
 from tests.simulation.stages import DYNAMODB, KINESIS, TEMPO, queue_plan, stream_plan
 from tests.simulation.world import run
@@ -107,6 +109,37 @@ def test_a_poller_that_falls_while_it_releases_holds_no_bytes(seed: int) -> None
     bugs = Fault(kind=FaultKind.SOURCE_BUG, place="m0", chance=0.3)
 
     assert violations(seed, plan, [bugs]) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_process_that_is_suspended_beyond_the_end_of_its_drain_ends(seed: int) -> None:
+    """Its deadline has passed when it goes on; that is late, and no error."""
+    plan = queue_plan(*EARLY)
+    lives = [Life(until=3.0, end=End.DRAIN, pauses=((3.01, 120.0),))]
+
+    assert violations(seed, plan, [], lives=lives) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_window_as_long_as_the_visibility_timeout_loses_no_receive(seed: int) -> None:
+    """Nobody knows the function's timeout: the queue's visibility stands for it, beside the window."""
+    plan = queue_plan(*EARLY, 4.0)
+    mapping = replace(plan.mapping, maximum_batching_window_in_seconds=10, batch_size=100)
+    plan = replace(plan, mapping=mapping, timeout_known=False, max_receive_count=1, poison=())
+
+    assert violations(seed, plan, []) == []
+
+
+@pytest.mark.parametrize("seed", [3283, 3540, 4788, 7166, 11318, 11386, 11626, 12683, 12756, 12991])
+def test_what_lay_unread_while_a_process_was_suspended_is_not_run_beside_others(seed: int) -> None:
+    """Nor is the handle of an earlier receive taken for the later one; the queue is asked first."""
+    assert check(generate_queues(seed)).failures == {}
+
+
+@pytest.mark.parametrize("seed", [9534, 9694, 10813])
+def test_a_drain_gives_the_rest_of_a_group_back_with_its_first_messages(seed: int) -> None:
+    """A receive made several events; the first was refused while the process drained."""
+    assert check(generate_queues(seed)).failures == {}
 
 
 @pytest.mark.parametrize("seed", [1031, 1102, 4714, 7516, 9586, 10433, 15968, 17847])

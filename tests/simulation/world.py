@@ -7,11 +7,14 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from unittest.mock import patch
 
 import anyio
 import structlog
 
+import poller.rules
 from mappings.arns import SourceKind
+from poller.core.batching import BatchLimits
 from poller.core.records import PositionKind
 from poller.interfaces import Source
 from poller.leases.memory import MemoryLeaseStore
@@ -60,8 +63,10 @@ def run(scenario: Scenario) -> Run:
     history = History()
     configuration = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    limits = partial(BatchLimits, payload_bytes=scenario.payload_bytes)
     try:
-        anyio.run(_World(scenario, history).run, backend_options={"loop_factory": make_loop})
+        with patch.object(poller.rules, "BatchLimits", limits):  # a mapping has no say in it
+            anyio.run(_World(scenario, history).run, backend_options={"loop_factory": make_loop})
     finally:
         structlog.configure(**configuration)
     return Run(scenario=scenario, history=history, steps=loops[0].steps, virtual_s=loops[0].time())
@@ -78,7 +83,7 @@ class _World:
         self._queues: dict[str, FakeQueue] = {}
         self._streams: dict[str, FakeStream] = {}
         self._functions: dict[str, FakeFunction] = {}
-        self._hidden_s = {plan.name: plan.receive_visibility_s for plan in scenario.mappings}
+        self._plans = {plan.name: plan for plan in scenario.mappings}
         self._unwritten = {plan.name for plan in scenario.mappings}
         self._lives = 0
 
@@ -114,6 +119,7 @@ class _World:
                     visibility_timeout_s=plan.visibility_timeout_s,
                     max_receive_count=plan.max_receive_count,
                     fifo=plan.mapping.event_source.fifo,
+                    message_bytes=plan.message_bytes,
                 )
             case SourceKind.KINESIS:
                 self._streams[plan.name] = kinesis_stream(
@@ -132,6 +138,7 @@ class _World:
             reports_failures=plan.mapping.report_batch_item_failures,
             timeout_s=plan.timeout_s,
             duration_s=plan.duration_s,
+            concurrency=plan.concurrency,
             poison=set(plan.poison),
         )
 
@@ -160,6 +167,11 @@ class _World:
                     for plan in scenario.mappings
                     if plan.mapping.on_failure_destination
                 },
+                concurrency={
+                    plan.name: plan.concurrency
+                    for plan in scenario.mappings
+                    if plan.concurrency is not None and plan.concurrency_known
+                },
                 leases=FakeLeaseStore(
                     self._rows, self._wire(state), clock=self._clock, history=self._history, process=name
                 ),
@@ -176,8 +188,13 @@ class _World:
 
     def _source(self, place: str, process: str) -> Source:
         if place in self._queues:
-            hide_s = self._hidden_s[place]
-            return FakeQueueSource(self._queues[place], process=process, visibility_timeout_s=hide_s)
+            plan = self._plans[place]
+            return FakeQueueSource(
+                self._queues[place],
+                process=process,
+                window_s=float(plan.mapping.maximum_batching_window_in_seconds),
+                timeout_s=plan.timeout_s if plan.timeout_known else None,
+            )
         return FakeStreamSource(self._streams[place], process=process)
 
     # ----- what happens
@@ -264,6 +281,8 @@ class _World:
         await anyio.sleep(at)
         if not process.ended.is_set():
             self._history.add(Paused(self._clock.monotonic(), process.name, seconds))
+            for queue in self._queues.values():
+                queue.suspend(process.name)
             loop.stop_process(process.name)
             await anyio.sleep(seconds)
             loop.go_on(process.name)

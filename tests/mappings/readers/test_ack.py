@@ -53,12 +53,12 @@ def test_the_mappings_of_all_documents_and_lists_are_read() -> None:
             f"{HEAD}spec: {{functionName: f, queueRefs: []}}",
             (
                 "EventSourceMapping number 1 (f): queueRefs is not a parameter of CreateEventSourceMapping, "
-                "did you mean Queues?"
+                "did you mean queues?"
             ),
         ),
         (
             f"{HEAD}spec: {{functionName: f, batchSize: ten}}",
-            'EventSourceMapping number 1 (f): BatchSize: "ten" is refused: Member must be of type integer',
+            'EventSourceMapping number 1 (f): batchSize: "ten" is refused: Member must be of type integer',
         ),
         (f"{HEAD}metadata: {{name: m}}", "EventSourceMapping m: spec must be an object, not null"),
         (
@@ -76,3 +76,22 @@ def test_what_a_manifest_may_not_say_is_refused(tmp_path: Path, manifest: str, p
     path.write_text(manifest)
 
     assert problems_in(path) == [problem]
+
+
+def test_a_reference_to_an_object_of_the_same_file_is_followed(tmp_path: Path) -> None:
+    """The function by its name, the queue by the ARN that the controller has written down."""
+    path = tmp_path / "m.yaml"
+    path.write_text(
+        f"{HEAD}metadata: {{name: m}}\n"
+        "spec: {functionRef: {from: {name: work}}, eventSourceRef: {from: {name: orders}}}\n---\n"
+        "apiVersion: lambda.services.k8s.aws/v1alpha1\nkind: Function\nmetadata: {name: work}\n"
+        "spec: {name: worker}\n---\n"
+        "apiVersion: sqs.services.k8s.aws/v1alpha1\nkind: Queue\nmetadata: {name: orders}\n"
+        f"status: {{ackResourceMetadata: {{arn: '{SQS}:orders'}}}}\n"
+    )
+
+    assert requests_in(path)["EventSourceMapping m"] == {
+        "FunctionName": "worker",
+        "EventSourceArn": f"{SQS}:orders",
+    }
+    assert requests_in(path, {"functionRef.work": "local"})["EventSourceMapping m"]["FunctionName"] == "local"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mappings.readers.reading import DATA, SQS, problems_in, requests_in
+from tests.mappings.readers.reading import DATA, SQS, problems_in, read, requests_in
 
 TEMPLATE = f"""
 Resources:
@@ -58,7 +58,6 @@ def test_what_is_not_recognised_is_held_for_a_mapping_file(tmp_path: Path, text:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (f"{TEMPLATE}  Q: !Ref x\n  Q: 1\n", 'line 7, column 3: the key "Q" is given twice'),
         (f"{TEMPLATE}  Q: !Ref [\n", "line 7, column 1: expected the node content, but found '<stream end>'"),
         (f"{TEMPLATE}  Q: &a [!Ref x, *a]\n", "line 6, column 6: an alias stands inside of what it names"),
         (
@@ -125,14 +124,104 @@ def test_a_plan_may_be_large_and_nothing_else(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (
-            '{"Resources": {"M": {"Type": "A::B"}}, "Resources": {}}',
-            'the key "Resources" is given twice in one object',
-        ),
         ('{"Resources": {"M": {"Type": "A::B", "a": NaN}}}', "NaN is not JSON"),
         (f'{{"Resources": {{"M": {{"Type": "A::B", "a": {"[" * 100_000}', "the file is nested too deeply"),
     ],
 )
 def test_broken_json_is_refused(tmp_path: Path, text: str, problem: str) -> None:
-    """A key that is given twice would mean two things to two readers."""
+    """Each with what is wrong."""
     assert problems_in(written(tmp_path, text, "t.json")) == [problem]
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        (
+            TEMPLATE.replace("FunctionName: f", "FunctionName: e, FunctionName: f"),
+            'line 5, column 91: the key "FunctionName" is given twice',
+        ),
+        (
+            json.dumps(
+                {"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"M": {"Type": "T", "Properties": 1}}}
+            ).replace(
+                '"Type": "T", "Properties": 1',
+                '"Type": "AWS::Lambda::EventSourceMapping", "Properties": 1, '
+                f'"Properties": {{"EventSourceArn": "{SQS}:x", "FunctionName": "f"}}',
+            ),
+            'the key "Properties" is given twice in one object',
+        ),
+    ],
+)
+def test_the_last_of_two_keys_counts_in_a_template(tmp_path: Path, text: str, note: str) -> None:
+    """As CloudFormation takes it; the author is told."""
+    path = written(tmp_path, text)
+
+    found = read([path])
+
+    assert [mapping.function_name for mapping in found.mappings] == ["f"]
+    assert found.notes == (f"{path}: {note}; the last one counts, as for CloudFormation",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "service: a\nprovider: {name: aws}\nservice: b\n",
+        "apiVersion: lambda.services.k8s.aws/v1alpha1\nkind: EventSourceMapping\nkind: Function\n",
+        '{"format_version": "1.2", "terraform_version": "1", "terraform_version": "2"}',
+    ],
+)
+def test_a_key_may_not_be_given_twice_elsewhere(tmp_path: Path, text: str) -> None:
+    """The tools that own these formats refuse it, too."""
+    (problem,) = problems_in(written(tmp_path, text))
+
+    assert "is given twice" in problem
+
+
+def test_sections_without_a_value_are_as_if_they_were_not_written(tmp_path: Path) -> None:
+    """Of the template, and of a function."""
+    text = f"""
+AWSTemplateFormatVersion: "2010-09-09"
+Transform:
+Parameters:
+Conditions:
+Mappings:
+{TEMPLATE}
+  F: {{Type: AWS::Serverless::Function, Properties: {{Events: }}}}
+  G: {{Type: AWS::Serverless::Function, Properties: }}
+"""
+
+    assert len(requests_in(written(tmp_path, text))) == 1
+
+
+SHOW = "give what terraform show -json prints of a plan or of the state"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        (
+            "terraform.tfstate",
+            '{"version": 4, "terraform_version": "1.11.4", "serial": 3, "lineage": "x", "resources": []}',
+            f"the file is a raw state of Terraform; {SHOW}",
+        ),
+        (
+            "main.tf",
+            'resource "aws_lambda_event_source_mapping" "m" {\n  batch_size = 1\n}\n',
+            f"the file is a configuration of Terraform; {SHOW}",
+        ),
+        (
+            "serverless.js",
+            "module.exports = {\n  service: 'a',\n}\n",
+            (
+                "the file is a program; give what it makes of the service or the application: serverless "
+                "package, then .serverless/cloudformation-template-update-stack.json, or cdk synth, "
+                "then cdk.out"
+            ),
+        ),
+    ],
+)
+def test_a_file_of_a_kind_that_is_not_read_names_the_way(
+    tmp_path: Path, name: str, text: str, problem: str
+) -> None:
+    """It is not held for a mapping file."""
+    assert problems_in(written(tmp_path, text, name)) == [problem]

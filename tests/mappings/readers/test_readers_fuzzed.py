@@ -10,6 +10,7 @@ import pytest
 from mappings.errors import InvalidFile
 from mappings.readers import format_of
 from mappings.readers.answers import Answers
+from mappings.readers.folder import Folder
 from mappings.readers.loading import load_documents
 from mappings.spelling import in_aws_spelling
 from mappings.validation import request_errors
@@ -54,7 +55,7 @@ def spoil(document: Any, dice: random.Random) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(DATA.iterdir()), ids=lambda path: path.name)
-def test_readers_raise_nothing_but_refusals(path: Path) -> None:
+def test_readers_raise_nothing_but_refusals(tmp_path: Path, path: Path) -> None:
     """Three hundred spoilt copies of each sample, seeded."""
     whole = load_documents(path.read_text())
     form = format_of(whole)
@@ -66,7 +67,7 @@ def test_readers_raise_nothing_but_refusals(path: Path) -> None:
             spoil(dice.choice(documents), dice)
         try:
             if format_of(documents) is form:
-                for found in form.mappings_in(documents, Answers({}).of_file("file")):
+                for found in form.mappings_in(documents, Answers({}).of_file("file"), Folder(tmp_path)):
                     request, problems = in_aws_spelling(found.request)
                     assert found.problems or problems or request_errors(request, now=NOW) is not None
         except InvalidFile:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.mappings.readers.reading import (
     ACCOUNT,
+    CASES,
     DATA,
     KINESIS,
     SNS,
@@ -129,7 +130,7 @@ QUEUE = f"Queue: '{SQS}:x'"
         ("{Type: Sqs}", 'Type "Sqs" is not an event of SAM'),
         ("[]", "Type null is not an event of SAM"),
         ("{Type: SQS, Properties: {BatchSize: 1}}", "Queue is missing"),
-        ("{Type: SQS, Properties: []}", "Properties must be an object"),
+        ("{Type: SQS, Properties: [1]}", "Properties must be an object"),
         (
             "{Type: SQS, Properties: {Queue: !Ref Q}}",
             "Queue: !Ref Q names neither a parameter nor a resource of this template; --set Q=VALUE gives it",
@@ -176,3 +177,19 @@ def test_events_that_are_no_object_are_refused(tmp_path: Path) -> None:
     )
 
     assert problems_in(path)[0] == "Resources.F: Events must be an object whose names are written out"
+
+
+def test_the_type_of_a_destination_is_for_the_role_alone() -> None:
+    """A bucket takes failures, as a queue or a topic does."""
+    found = requests_in(CASES / "s3_destination.yaml")["Resources.Worker.Events.Clicks"]
+
+    assert found["DestinationConfig"] == {"OnFailure": {"Destination": "arn:aws:s3:::failed-clicks"}}
+
+
+def test_a_problem_names_the_property_that_the_author_wrote(tmp_path: Path) -> None:
+    """Not the member that AWS makes of it."""
+    (problem,) = problems_in(
+        template(tmp_path, "{Type: SQS, Properties: {Queue: 'arn:aws:kafka:eu-west-1:1:c'}}")
+    )
+
+    assert ": Queue: " in problem

@@ -1,21 +1,25 @@
 """serverless.yml: events, the framework's defaults, its variables, and every refusal."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from tests.mappings.readers.reading import (
+    CASES,
     DATA,
     KINESIS,
     SNS,
     SQS,
     TABLE_STREAM,
     problems_in,
+    read,
     requests_in,
     same_mappings,
 )
 
 SHOP = DATA / "serverless.yml"
+NOTHING = "names nothing in the folder, and has no default"
 ANSWERS = {"AWS::AccountId": "123456789012", "stage": "prod", "Images.StreamArn": TABLE_STREAM}
 
 
@@ -187,10 +191,9 @@ resources:
 @pytest.mark.parametrize(
     ("event", "problem"),
     [
-        ("sqs: ${env:QUEUE}", "arn: ${env:QUEUE} is looked up on deployment; --set env:QUEUE=VALUE gives it"),
         (
-            "sqs: '${env:QUEUE, \"x\"}'",
-            "arn: ${env:QUEUE} is looked up on deployment; --set env:QUEUE=VALUE gives it",
+            "sqs: ${env:QUEUE}",
+            "arn: ${env:QUEUE} has no value and no default; --set env:QUEUE=VALUE gives it",
         ),
         (
             "sqs: ${ssm:/queue}",
@@ -198,11 +201,11 @@ resources:
         ),
         (
             "sqs: '${file(a.yml):arn}'",
-            "arn: ${file(a.yml):arn} is looked up on deployment; --set 'file(a.yml):arn=VALUE' gives it",
+            f"arn: ${{file(a.yml):arn}} {NOTHING}; --set 'file(a.yml):arn=VALUE' gives it",
         ),
         (
             "sqs: '${file(a.yml)}'",
-            "arn: ${file(a.yml)} is looked up on deployment; --set 'file(a.yml)=VALUE' gives it",
+            f"arn: ${{file(a.yml)}} {NOTHING}; --set 'file(a.yml)=VALUE' gives it",
         ),
         (
             "sqs: ${cf:stack.Arn}",
@@ -276,7 +279,7 @@ def test_an_event_that_cannot_be_known_or_obeyed_is_refused(tmp_path: Path, even
     [
         (
             "resources: ${file(r.yml)}",
-            "resources: ${file(r.yml)} is looked up on deployment; --set 'file(r.yml)=VALUE' gives it",
+            f"resources: ${{file(r.yml)}} {NOTHING}; --set 'file(r.yml)=VALUE' gives it",
         ),
         (
             "resources: {extensions: {FEventSourceMappingSQSX: {}}}",
@@ -308,7 +311,7 @@ def test_functions_that_cannot_be_seen_are_refused(tmp_path: Path) -> None:
     )
 
     assert problems_in(path) == [
-        "functions.f: ${file(f.yml)} is looked up on deployment; --set 'file(f.yml)=VALUE' gives it",
+        f"functions.f: ${{file(f.yml)}} {NOTHING}; --set 'file(f.yml)=VALUE' gives it",
         'functions.g.events: {"sqs": "x"} is no list',
     ]
 
@@ -327,3 +330,127 @@ def test_variables_that_multiply_do_not_grow_without_end(tmp_path: Path) -> None
     (told,) = problems_in(path)
 
     assert "refers to itself, or to too much" in told
+
+
+@pytest.mark.parametrize(
+    ("event", "named"),
+    [
+        (f"sqs: {{arn: '{SQS}:x', batchSize: 0}}", "batchSize: "),
+        (f"sqs: {{arn: '{SQS}:x', maximumConcurrency: 1}}", "maximumConcurrency: "),
+        ("sqs: 'arn:aws:kafka:eu-west-1:1:c'", "arn: "),
+    ],
+)
+def test_a_problem_names_the_property_that_the_author_wrote(tmp_path: Path, event: str, named: str) -> None:
+    """Not the member that the framework makes of it."""
+    (problem,) = problems_in(service(tmp_path, event))
+
+    assert problem.partition("): ")[2].startswith(named)
+
+
+def test_what_stands_in_a_file_of_the_folder_is_read() -> None:
+    """The account is all that is asked for."""
+    path = CASES / "service_with_file" / "serverless.yml"
+
+    (problem,) = problems_in(path)
+    assert problem.endswith(
+        "arn: !GetAtt Orders.Arn needs AWS::AccountId; --set AWS::AccountId=VALUE gives it"
+    )
+    found = requests_in(path, {"AWS::AccountId": "123456789012"})
+    assert found["functions.work.events[0].sqs"]["EventSourceArn"] == f"{SQS}:orders"
+
+
+def test_files_stand_for_functions_events_and_values(tmp_path: Path) -> None:
+    """An address takes a part; what no mapping needs is not asked for."""
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "dev.json").write_text(json.dumps({"queue": {"arn": f"{SQS}:orders"}}))
+    (tmp_path / "functions.yml").write_text(
+        "work:\n  environment: {SECRET: '${ssm:/secret}'}\n  events: ${file(events.yml):work}\n"
+    )
+    (tmp_path / "events.yml").write_text(
+        "work: [{sqs: '${file(./config/${opt:stage, \"dev\"}.json):queue.arn}'}]\n"
+    )
+    path = tmp_path / "serverless.yml"
+    path.write_text("service: shop\nprovider: {name: aws}\nfunctions: ${file(functions.yml)}\n")
+
+    found = read([path])
+
+    assert [mapping.event_source.arn for mapping in found.mappings] == [f"{SQS}:orders"]
+    names = ["config/dev.json", "events.yml", "functions.yml"]
+    assert sorted(found.included) == [str(tmp_path / name) for name in names]
+
+
+COMPILED = (
+    "import what the framework makes of the service: serverless package, then "
+    ".serverless/cloudformation-template-update-stack.json"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("../secret.yml", f"is outside of the folder and is not read; {COMPILED}"),
+        ("/etc/hostname", f"is outside of the folder and is not read; {COMPILED}"),
+        ("link.yml", f"is outside of the folder and is not read; {COMPILED}"),
+        ("program.js", f"is a program and is not run; {COMPILED}"),
+        ("large.yml", f"the file is larger than 1 MiB; {COMPILED}"),
+        ("broken.yml", f"line 1, column 2: expected the node content, but found '<stream end>'; {COMPILED}"),
+    ],
+)
+def test_no_file_outside_and_no_program_is_read(tmp_path: Path, name: str, problem: str) -> None:
+    """The sentence names the way that the framework itself opens."""
+    folder = tmp_path / "service"
+    folder.mkdir()
+    (tmp_path / "secret.yml").write_text("arn: secret\n")
+    (folder / "link.yml").symlink_to(tmp_path / "secret.yml")
+    (folder / "large.yml").write_text(f"arn: {'x' * 2**20}")
+    (folder / "broken.yml").write_text("[")
+    path = service(folder, f"sqs: '${{file({name}):arn}}'")
+
+    (told,) = problems_in(path)
+
+    assert told.partition("arn: ")[2].startswith(f"${{file({name}):arn}} {problem}; --set ")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("strToBool(true)", True),
+        ("strToBool(${self:custom.on})", False),
+        ("strToBool(${env:ON, '1'})", True),
+        ("env:BATCH, true", True),
+    ],
+)
+def test_a_text_becomes_a_boolean(tmp_path: Path, value: str, expected: object) -> None:
+    """As the framework makes it."""
+    path = service(tmp_path, f"sqs: {{arn: '{SQS}:x', enabled: \"${{{value}}}\"}}", "custom: {on: 'false'}")
+
+    assert requests_in(path)["functions.f.events[0].sqs"]["Enabled"] is expected
+
+
+def test_a_text_that_is_no_boolean_is_refused(tmp_path: Path) -> None:
+    """With what is expected."""
+    (problem,) = problems_in(service(tmp_path, f"sqs: {{arn: '{SQS}:x', enabled: '${{strToBool(maybe)}}'}}"))
+
+    assert problem.endswith('enabled: strToBool(maybe): true, false, 1 or 0 is expected, not "maybe"')
+
+
+def test_the_default_of_a_variable_of_the_environment_counts(tmp_path: Path) -> None:
+    """An answer comes before it; the environment of the poller is none of the deployment's."""
+    path = service(tmp_path, f"sqs: \"${{env:QUEUE, '{SQS}:default'}}\"")
+
+    sources = [requests_in(path, given) for given in ({}, {"env:QUEUE": f"{SQS}:given"})]
+
+    assert [each["functions.f.events[0].sqs"]["EventSourceArn"] for each in sources] == [
+        f"{SQS}:default",
+        f"{SQS}:given",
+    ]
+
+
+def test_a_file_that_takes_itself_in_is_refused(tmp_path: Path) -> None:
+    """And not read for ever."""
+    (tmp_path / "loop.yml").write_text("patterns: ['${file(loop.yml):patterns}']\n")
+    path = service(tmp_path, f"sqs: {{arn: '{SQS}:x', filterPatterns: '${{file(loop.yml):patterns}}'}}")
+
+    (problem,) = problems_in(path)
+
+    assert "refers to itself, or to too much" in problem

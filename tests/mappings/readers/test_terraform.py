@@ -10,7 +10,16 @@ from typing import Any
 
 import pytest
 
-from tests.mappings.readers.reading import DATA, KINESIS, SQS, TABLE_STREAM, problems_in, requests_in
+from tests.mappings.readers.reading import (
+    CASES,
+    DATA,
+    KINESIS,
+    SQS,
+    TABLE_STREAM,
+    problems_in,
+    read,
+    requests_in,
+)
 
 PLAN = DATA / "terraform_plan.json"
 UNKNOWN = DATA / "terraform_plan_unknown.json"
@@ -195,16 +204,16 @@ def test_the_default_tags_of_the_provider_are_tags(
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
-        ({"topics": ["orders"]}, "Topics does not apply to an SQS standard queue"),
+        ({"topics": ["orders"]}, "topics does not apply to an SQS standard queue"),
         (
             {"logging_config": [{"system_log_level": "DEBUG"}]},
-            "LoggingConfig does not apply to an SQS standard queue",
+            "logging_config does not apply to an SQS standard queue",
         ),
         ({"order_of_delivery": "none"}, "order_of_delivery is not a parameter of CreateEventSourceMapping"),
         (
             {"event_source_arn": "arn:aws:kafka:eu-west-1:123456789012:cluster/a/b"},
             (
-                'EventSourceArn: "arn:aws:kafka:eu-west-1:123456789012:cluster/a/b" is not an SQS queue, '
+                'event_source_arn: "arn:aws:kafka:eu-west-1:123456789012:cluster/a/b" is not an SQS queue, '
                 "a Kinesis stream or a DynamoDB stream"
             ),
         ),
@@ -226,3 +235,144 @@ def test_a_state_without_mappings_gives_none(tmp_path: Path) -> None:
     path.write_text('{"format_version": "1.0", "terraform_version": "1.11.4"}')
 
     assert problems_in(path) == ["neither a mapping nor a function is given"]
+
+
+def test_a_plan_finds_the_function_of_the_same_plan() -> None:
+    """Its name is known before apply; tags that are not are left out, and may be given."""
+    path = CASES / "plan.json"
+
+    found = read([path])
+
+    assert found.mappings[0].function_name == "worker"
+    place = f"{path}: {KIND}.m"
+    assert found.notes == (
+        (
+            f"{place}: function_name is taken for worker, the function that the configuration refers to; "
+            f"--set {KIND}.m.function_name=VALUE gives another"
+        ),
+        f"{place}: tags is known only after apply, and left out; --set {KIND}.m.tags=VALUE gives it",
+    )
+    assert requests_in(path, {f"{KIND}.m.tags": '{"team": "a"}'})[f"{KIND}.m"]["Tags"] == {"team": "a"}
+
+
+def refers(reference: str) -> dict[str, Any]:
+    return {"function_name": {"references": [f"{reference}.arn", reference]}}
+
+
+def configured(address: str, expressions: dict[str, Any]) -> dict[str, Any]:
+    return {"address": address, "expressions": expressions}
+
+
+def planned(address: str, index: object = None, **values: object) -> dict[str, Any]:
+    name = address.rpartition("[")[0] or address
+    kind, name = name.split(".")[-2:]
+    return {
+        "address": address, "mode": "managed", "type": kind, "name": name, "values": values,
+        **({} if index is None else {"index": index}),
+    }  # fmt: skip
+
+
+def plan(folder: Path, values: dict[str, Any], configuration: dict[str, Any], *unknown: str) -> Path:
+    path = folder / "plan.json"
+    changes = [
+        {"address": address, "change": {"after_unknown": {"function_name": True}}} for address in unknown
+    ]
+    document = {
+        "format_version": "1.2",
+        "planned_values": {"root_module": values},
+        "resource_changes": changes,
+        "configuration": {"root_module": configuration},
+    }
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_each_instance_finds_the_function_of_its_own_key(tmp_path: Path) -> None:
+    """With for_each, the mapping refers to the function by each.key."""
+    mappings = [
+        planned(f'{KIND}.m["{key}"]', key, event_source_arn=f"{SQS}:{key}", enabled=True) for key in "ab"
+    ]
+    functions = [planned(f'aws_lambda_function.f["{key}"]', key, function_name=f"work-{key}") for key in "ab"]
+    path = plan(
+        tmp_path,
+        {"resources": mappings + functions},
+        {"resources": [configured(f"{KIND}.m", refers("aws_lambda_function.f"))]},
+        *(f'{KIND}.m["{key}"]' for key in "ab"),
+    )
+
+    assert [each["FunctionName"] for each in requests_in(path).values()] == ["work-a", "work-b"]
+
+
+def test_an_alias_is_followed_to_its_function(tmp_path: Path) -> None:
+    """Both together are the name."""
+    path = plan(
+        tmp_path,
+        {
+            "resources": [
+                planned(f"{KIND}.m", event_source_arn=f"{SQS}:x", enabled=True),
+                planned("aws_lambda_function.f", function_name="worker"),
+                planned("aws_lambda_alias.live", name="live"),
+            ]
+        },
+        {
+            "resources": [
+                configured(f"{KIND}.m", refers("aws_lambda_alias.live")),
+                configured("aws_lambda_alias.live", refers("aws_lambda_function.f")),
+            ]
+        },
+        f"{KIND}.m",
+    )
+
+    assert requests_in(path)[f"{KIND}.m"]["FunctionName"] == "worker:live"
+
+
+def test_a_function_is_found_through_an_output_and_a_variable(tmp_path: Path) -> None:
+    """The function in one module, the mapping in another."""
+    function = planned("module.work.aws_lambda_function.this[0]", 0, function_name="worker")
+    mapping = planned(f"module.poll.{KIND}.m", event_source_arn=f"{SQS}:x", enabled=True)
+    output = {"references": ["aws_lambda_function.this[0].arn", "aws_lambda_function.this[0]"]}
+    path = plan(
+        tmp_path,
+        {
+            "child_modules": [
+                {"address": "module.work", "resources": [function]},
+                {"address": "module.poll", "resources": [mapping]},
+            ]
+        },
+        {
+            "module_calls": {
+                "work": {"module": {"outputs": {"arn": {"expression": output}}}},
+                "poll": {
+                    "expressions": {"target": {"references": ["module.work.arn", "module.work"]}},
+                    "module": {
+                        "resources": [
+                            configured(f"{KIND}.m", {"function_name": {"references": ["var.target"]}})
+                        ]
+                    },
+                },
+            }
+        },
+        f"module.poll.{KIND}.m",
+    )
+
+    assert requests_in(path)[f"module.poll.{KIND}.m"]["FunctionName"] == "worker"
+
+
+def test_an_expression_of_two_functions_is_asked_for(tmp_path: Path) -> None:
+    """Which of them it is, is known only after apply."""
+    names = [f"aws_lambda_function.{name}" for name in "ab"]
+    path = plan(
+        tmp_path,
+        {
+            "resources": [
+                planned(f"{KIND}.m", event_source_arn=f"{SQS}:x", enabled=True),
+                *(planned(name, function_name=name[-1]) for name in names),
+            ]
+        },
+        {"resources": [configured(f"{KIND}.m", {"function_name": {"references": names}})]},
+        f"{KIND}.m",
+    )
+
+    (problem,) = problems_in(path)
+
+    assert problem.endswith(f"--set {KIND}.m.function_name=VALUE gives it")
