@@ -39,6 +39,12 @@ class FunctionDirectory:
             return None
         return LambdaFunction(name=function_name, function=name)
 
+    def serves(self, name: str) -> bool:
+        """Whether a bare name, with a qualifier after a colon where it has one, means a listed function."""
+        bare, _, qualifier = name.partition(":")
+        entry = self.listed.get(bare)
+        return entry is not None and version_of(entry, qualifier or None) is not None
+
     def is_here(self, name: FunctionName) -> bool:
         """Return whether a name that a file lists, as no function of AWS Lambda, can mean that function.
 

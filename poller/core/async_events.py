@@ -29,6 +29,8 @@ DEFAULT_EVENT_AGE_S = 6 * 3600.0
 INTERRUPTIONS = 3
 # A function that a mapping file lists belongs to no account.
 NO_ACCOUNT = "000000000000"
+# Stores keep when an event is due in whole milliseconds, cut off: it may be taken so much before its end.
+RESOLUTION_S = 0.001
 # After an error of ours.
 CRASHED_AGAIN_S = 60.0
 
@@ -127,11 +129,14 @@ class QueuedEvent:
 
     @property
     def needs(self) -> str:
-        """The function that a worker must list to bring it further; empty where any worker can."""
+        """The function that a worker must list to bring it further; empty where any worker can.
+
+        Its bare name, with the qualifier after a colon where one was asked for.
+        """
         if self.ending is None:
-            return self.function
+            return f"{self.function}:{self.qualifier}" if self.qualifier else self.function
         parts = self.ending.pending[0].arn.split(":") if self.ending.pending else []
-        return parts[6] if parts[2:3] == ["lambda"] and parts[4] == NO_ACCOUNT else ""
+        return ":".join(parts[6:]) if parts[2:3] == ["lambda"] and parts[4] == NO_ACCOUNT else ""
 
     @property
     def expires_at(self) -> float:
@@ -178,7 +183,7 @@ def begin(event: QueuedEvent, rules: EventRules, now: Moment) -> QueuedEvent:
         event = replace(event, running=False, interrupted=event.interrupted + 1)
         if event.interrupted > INTERRUPTIONS:
             return _failed(event, rules, now)
-    if event.age.certain_s >= rules.maximum_event_age_s:
+    if event.age.certain_s >= rules.maximum_event_age_s - RESOLUTION_S:
         return _ended(event, Condition.EVENT_AGE_EXCEEDED, rules, now)
     return replace(event, running=True, delivered=event.delivered + 1)
 

@@ -9,7 +9,7 @@ from poller.core.async_events import QueuedEvent
 Room = Callable[[str], int]
 """How many events of a line may be taken."""
 Serves = Callable[[str], bool]
-"""Whether this worker can run a function, by its bare name."""
+"""Whether this worker can run a function: its bare name, and a qualifier after a colon where it has one."""
 
 
 class QueueFull(Exception):

@@ -1,6 +1,6 @@
 """How far an event is, as a text; its payloads are kept beside it."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import orjson
@@ -9,45 +9,44 @@ from poller.core.async_events import Condition, Ending, Notice, QueuedEvent, Res
 from poller.core.event_time import Age, Moment
 
 _BESIDE = {"payload", "response", "due_at", "age"}
+_PROGRESS = {field.name for field in fields(QueuedEvent)} - _BESIDE - {"ending"}
 
 
 def to_text(event: QueuedEvent) -> str:
     """Write everything but the payloads and when it is due."""
-    fields = {
+    written = {
         name: value for name, value in asdict(replace(event, payload=b"")).items() if name not in _BESIDE
     }
     age = event.age
-    fields["age"] = {
+    written["age"] = {
         "certain_s": age.certain_s,
         "doubted_s": age.doubted_s,
         "until": age.until.at,
         "clock": age.until.clock,
     }
-    fields["wait_s"] = wait_s(event)
+    written["wait_s"] = wait_s(event)
     if event.response is not None:
         response = event.response
-        fields["response"] = {
+        written["response"] = {
             "status_code": response.status_code,
             "executed_version": response.executed_version,
             "function_error": response.function_error,
             "message": response.message,
             "kept": response.payload is not None,
         }
-    return orjson.dumps(fields).decode()
+    return orjson.dumps(written).decode()
 
 
 def from_text(text: str, *, payload: bytes, response_payload: bytes | None, due_at: float) -> QueuedEvent:
-    """Read what `to_text` wrote, also of earlier versions."""
-    fields: dict[str, Any] = orjson.loads(text)
-    response, ending = fields.pop("response", None), fields.pop("ending")
-    age = fields.pop("age", None)
-    fields.pop("wait_s", None)
+    """Read what `to_text` wrote, also of earlier versions, and what this one knows of later ones."""
+    written: dict[str, Any] = orjson.loads(text)
+    response, ending, age = written.get("response"), written.get("ending"), written.get("age")
     return QueuedEvent(
-        **fields,
+        **{name: value for name, value in written.items() if name in _PROGRESS},
         payload=payload,
         due_at=due_at,
         # Without an age, nobody has measured anything since it was accepted.
-        age=Age(until=Moment(at=fields["accepted_at"], clock="")) if age is None else _age(age),
+        age=Age(until=Moment(at=written["accepted_at"], clock="")) if age is None else _age(age),
         response=None if response is None else _response(response, response_payload),
         ending=None if ending is None else _ending(ending),
     )
@@ -64,26 +63,26 @@ def kept_bytes(event: QueuedEvent) -> int:
     return len(event.payload) + len((response.payload if response else None) or b"")
 
 
-def _age(fields: dict[str, Any]) -> Age:
+def _age(written: dict[str, Any]) -> Age:
     return Age(
-        certain_s=fields["certain_s"],
-        doubted_s=fields["doubted_s"],
-        until=Moment(at=fields["until"], clock=fields["clock"]),
+        certain_s=written["certain_s"],
+        doubted_s=written["doubted_s"],
+        until=Moment(at=written["until"], clock=written["clock"]),
     )
 
 
-def _response(fields: dict[str, Any], payload: bytes | None) -> Response:
-    kept = fields.pop("kept", True)
-    return Response(**fields, payload=(payload or b"") if kept else None)
+def _response(written: dict[str, Any], payload: bytes | None) -> Response:
+    kept = written.pop("kept", True)
+    return Response(**written, payload=(payload or b"") if kept else None)
 
 
-def _ending(fields: dict[str, Any]) -> Ending:
+def _ending(written: dict[str, Any]) -> Ending:
     return Ending(
-        condition=Condition(fields["condition"]),
-        at=fields["at"],
-        pending=tuple(_notice(each) for each in fields["pending"]),
-        failures=fields["failures"],
-        age_s=fields.get("age_s", 0.0),
+        condition=Condition(written["condition"]),
+        at=written["at"],
+        pending=tuple(_notice(each) for each in written["pending"]),
+        failures=written["failures"],
+        age_s=written.get("age_s", 0.0),
     )
 
 

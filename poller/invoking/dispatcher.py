@@ -107,6 +107,9 @@ class EventDispatcher:
         except StateUnavailable as error:
             self._parts.meter.state_unavailable(str(error))
             return 0
+        except Exception as error:  # noqa: BLE001  # looked at again; what runs goes on
+            self._parts.meter.crashed(None, error)
+            return 0
         for event in taken:
             self._running[event.line] += 1
             group.start_soon(self._handle, event)
@@ -129,13 +132,20 @@ class EventDispatcher:
         except Exception as error:  # noqa: BLE001  # a bug must not end the work on all other events
             self._parts.meter.crashed(held.event, error)
             if not held.released:
-                before = held.event.ending
-                held.event = crashed(held.event, self._parts.clock.now())
-                if before is not None and held.event.ending is not None and not held.event.ending.pending:
-                    for notice in before.pending:
-                        self._parts.meter.record_dropped(held.event, notice, type(error).__name__)
-                await self._writes.release(self._parts.queue.put_back, held)
+                await self._repeat_later(held, error)
         finally:
             self._running[line] -= 1
             self._running = +self._running  # forgets lines of which nothing runs
             self.wake()
+
+    async def _repeat_later(self, held: Held, error: Exception) -> None:
+        """Leave an event as an unforeseen error leaves it, and say what ended with that."""
+        before = held.event.ending
+        event = held.event = crashed(held.event, self._parts.clock.now())
+        if not await self._writes.release(self._parts.queue.put_back, held) or event.ending is None:
+            return
+        if before is None:
+            self._parts.meter.ended(event, type(error).__name__)
+        elif not event.ending.pending:
+            for notice in before.pending:
+                self._parts.meter.record_dropped(event, notice, type(error).__name__)

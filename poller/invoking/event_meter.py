@@ -139,10 +139,11 @@ class EventMeter:
             problem=problem,
         )
 
-    def crashed(self, event: QueuedEvent, error: BaseException) -> None:
-        """An error of ours that nobody foresaw; the stage is repeated."""
-        reason = type(error).__name__
-        self._often(Log.EVENT_CRASHED, event.function, reason, request_id=event.request_id, exc_info=error)
+    def crashed(self, event: QueuedEvent | None, error: BaseException) -> None:
+        """An error of ours that nobody foresaw; the stage is repeated. None where it was before any event."""
+        function = "" if event is None else event.function
+        named = {} if event is None else {"request_id": event.request_id}
+        self._often(Log.EVENT_CRASHED, function, type(error).__name__, exc_info=error, **named)
 
     def lost(self, event: QueuedEvent) -> None:
         """Another worker has the event."""

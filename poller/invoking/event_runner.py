@@ -22,7 +22,7 @@ from poller.invoking.invoker import Invoker
 from poller.rules import Tempo
 from poller.surroundings import Surroundings
 
-# A function that is missing from the files for so long is left to workers whose files list it.
+# A function or version that is missing from the files for so long is left to workers whose files list it.
 PASS_ON_S = 5.0
 _NOT_LISTED = Unreachable(reason="no mapping file lists the function", status_code=404)
 
@@ -41,7 +41,7 @@ class EventRunner:
     surroundings: Surroundings
     tempo: Tempo
     missing_since: dict[str, float] = field(default_factory=dict)
-    """When a function was first found missing, by the event clock."""
+    """When a function, or its version, was first found missing, by the event clock."""
 
     async def advance(self, held: Held) -> None:
         """Bring an event that is due one attempt further, each step written before the next."""
@@ -50,12 +50,13 @@ class EventRunner:
             return
         rules = settings.rules(self.tempo)
         now = self.clock.now()
+        needs = held.event.needs
         event = held.event = begin(held.event, rules, now)
         outcome: Outcome | None = None
         if event.running and not settings.runnable:
-            await self._leave(held, rules, now, listed=settings.function is not None)
+            await self._leave(held, rules, now)
             return
-        self.missing_since.pop(event.function, None)
+        self.missing_since.pop(needs, None)
         if event.running:
             if not await self.writes.keep(self.queue.update, event):
                 return
@@ -79,14 +80,14 @@ class EventRunner:
                     function=function, version=version, config=config, last_dead_letter=event.dead_letter
                 )
 
-    async def _leave(self, held: Held, rules: EventRules, now: Moment, *, listed: bool) -> None:
+    async def _leave(self, held: Held, rules: EventRules, now: Moment) -> None:
         """Nothing was run, so nothing was written before."""
         event = held.event
-        since = self.missing_since.setdefault(event.function, now.at)
+        since = self.missing_since.setdefault(event.needs, now.at)
         self.meter.unlisted(event)
         chance = self.surroundings.chance()
         held.event = judge(event, _NOT_LISTED, rules, now=now, chance=chance)
-        pass_on = not listed and now.at - since >= PASS_ON_S
+        pass_on = now.at - since >= PASS_ON_S
         await self.writes.release(self.queue.pass_on if pass_on else self.queue.put_back, held)
 
     async def _invoke(self, event: QueuedEvent, settings: EventSettings) -> Outcome:

@@ -55,7 +55,7 @@ class EventTeller:
         ending = held.event.ending
         if ending is None or not ending.pending:
             await self.writes.release(self.queue.remove, held)
-        elif ending.failures and held.event.needs and not self._lists(held.event.needs):
+        elif ending.failures and held.event.needs and not self.runner.directory.serves(held.event.needs):
             await self.writes.release(self.queue.pass_on, held)
         else:
             await self.writes.release(self.queue.put_back, held)
@@ -106,7 +106,7 @@ class EventTeller:
         except Exception as error:
             # What has run is written: only sending is repeated, for as long as a refusal would be.
             self.meter.crashed(event, error)
-            raise DestinationError(f"{type(error).__name__}: {error}") from error
+            raise DestinationError(type(error).__name__) from error
 
     async def _configured(self, event: QueuedEvent, notice: Notice) -> str:
         settings = await self.runner.settings(event)
@@ -116,6 +116,3 @@ class EventTeller:
         if arn is None:
             raise DestinationGone(f"{notice.role} is not configured")
         return arn
-
-    def _lists(self, function: str) -> bool:
-        return function in self.runner.directory.listed

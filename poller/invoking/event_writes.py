@@ -50,6 +50,11 @@ class EventWrites:
             except StateUnavailable as error:
                 if not await self.may_go_on(error):
                     return False
+            except Exception as error:  # noqa: BLE001  # what was done must not be done again for want of a write
+                self.meter.crashed(held.event, error)
+                await self.drain.sleep(WRITE_AGAIN_S)
+                if self.drain.requested:
+                    return False
             else:
                 held.released = True
                 return written

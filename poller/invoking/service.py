@@ -135,23 +135,23 @@ class Invoking:
     async def _inherit(self) -> None:
         """Take over what other workers have left, soon after they are gone."""
         fleet, drain = self._parts.fleet, self._parts.surroundings.drain
+        queue, serves = self._parts.events, self._parts.directory.serves
         changed = drain.signal()
         fleet.wake(changed)
         while fleet.look_s is not None and not drain.requested:
             try:
                 await self._clock.set()
                 now = self._clock.now()
-                inherited = await self._parts.events.inherit(self._serves, now=now.at, by_store=now.by_store)
+                inherited = await queue.inherit(serves, now=now.at, by_store=now.by_store)
             except StateUnavailable as error:
                 self._parts.meter.state_unavailable(str(error))
+            except Exception as error:  # noqa: BLE001  # what this worker has already goes on
+                self._parts.meter.crashed(None, error)
             else:
                 if inherited:
                     structlog.get_logger().info(Log.EVENTS_INHERITED, events=inherited)
                     self._dispatcher.wake()
             await changed.wait(fleet.look_s)
-
-    def _serves(self, function: str) -> bool:
-        return function in self._parts.directory.listed
 
     async def _accept(self, found: Resolved, payload: bytes, request_id: str) -> None:
         """Make an event durable. Raises QueueFull, StateUnavailable and StateRefused."""

@@ -329,3 +329,32 @@ def test_an_event_that_is_lost_while_it_is_told_of_is_told_to_nobody_more() -> N
         assert BAD not in events.destinations.records
 
     in_virtual_time(scenario)
+
+
+class OddOnce(KeptEventQueue):
+    """A queue whose first removal raises what nobody foresaw."""
+
+    raised = False
+
+    async def remove(self, event: QueuedEvent) -> bool:
+        """Remove, but not the first time."""
+        if not self.raised:
+            self.raised = True
+            raise ZeroDivisionError
+        return await super().remove(event)
+
+
+def test_an_unforeseen_error_of_a_write_repeats_the_write_alone() -> None:
+    """The function is not run again, and the end is counted once (I1)."""
+
+    async def scenario() -> None:
+        events = Events(functions=Functions(lambda _: FAILED), queue=OddOnce())
+        await events.configure(maximum_retry_attempts=0)
+        async with events.dispatching():
+            await events.accept()
+            await anyio.sleep(600)
+        assert len(events.functions.seen) == 1
+        assert events.meter.counts["audit"].dropped["retries_exhausted"] == 1
+        assert await events.empty()
+
+    in_virtual_time(scenario)
