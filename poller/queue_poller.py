@@ -55,6 +55,8 @@ class QueuePoller:
         self._batcher = Batcher(parts.rules.batch_limits, scope=parts.scope)
         self._leftovers: list[Record] = []
         self._failures = 0
+        self._more = False
+        """Whether the last receive brought messages."""
         self._hand: Batch | None = None
         self._sent = False
         """Whether the batch in hand is the function's."""
@@ -114,7 +116,8 @@ class QueuePoller:
         if gate.stopping:
             return
         # WaitTimeSeconds is a whole number: the last part of a window is waited for without a receive.
-        if deadline is not None and (left_s < 1 or gate.takes_nothing):
+        # While messages keep coming it is used for receives that do not wait.
+        if deadline is not None and ((left_s < 1 and not self._more) or gate.takes_nothing):
             await gate.rest(left_s)
             return
         begun = self._now()
@@ -131,6 +134,7 @@ class QueuePoller:
             return
         self._failures = 0
         self._parts.meter.working(shard=self._parts.shard, operation=Operation.RECEIVE)
+        self._more = bool(page.records)
         self._take_in(page)
         pause_s = rules.pace.pause(page, self._now() - begun)
         if pause_s > 0:
