@@ -162,7 +162,6 @@ async def test_a_signal_to_every_process_of_the_service_leaves_keepers_in_place(
     assert not any(map(lives, (child, keeper)))
 
 
-@pytest.mark.xfail(reason="a signal that the shell of this run ignores is inherited", strict=False)
 async def test_a_handler_starts_with_the_signals_of_a_shell(start: Start) -> None:
     """What it starts is not born deaf, neither to a pipe that has closed nor to SIGTERM."""
     host = await start(
@@ -175,7 +174,8 @@ async def test_a_handler_starts_with_the_signals_of_a_shell(start: Start) -> Non
             return [int(line.split()[1], 16) for line in text.splitlines()]
         """
     )
-    assert await result(host) == [0, 0]
+    # 32 and 33 are the C library's own, which lets nobody change them.
+    assert [mask & ~(0b11 << 31) for mask in await result(host)] == [0, 0]
 
 
 def test_processes_are_found_by_what_they_have_inherited() -> None:
