@@ -5,6 +5,7 @@ that waits is renewed and not received again, one that may be somebody else's is
 handled is not run again when it comes back (faults 6, 8, 9; semantics 2.10.3).
 """
 
+from collections import OrderedDict
 from collections.abc import Collection, Iterator, Sequence
 from enum import Enum
 
@@ -30,7 +31,7 @@ class Stage(Enum):
     """It was handled; the queue is to delete it."""
 
 
-class Receipt(Struct, kw_only=True):
+class Receipt(Struct, kw_only=True, gc=False):
     """What is known of one message. Times are monotonic seconds."""
 
     record: Record
@@ -77,18 +78,21 @@ class Settled:
     """The messages of a queue that were handled, for as long as one may come back."""
 
     def __init__(self) -> None:
-        self._until: dict[str, float] = {}
+        self._until: OrderedDict[str, float] = OrderedDict()  # whose oldest entry is found at once
 
     def __len__(self) -> int:
         return len(self._until)
 
     def add(self, message: str, *, now: float, until: float) -> None:
         """Remember a message until its receipt ends, and for a minute at least."""
-        self._forget_old(now)
-        self._until.pop(message, None)
-        self._until[message] = max(until, now + REMEMBERED_S)
-        if len(self._until) > MOST_REMEMBERED:
-            del self._until[next(iter(self._until))]
+        remembered = self._until
+        oldest = next(iter(remembered), None)
+        if oldest is not None and remembered[oldest] <= now:
+            self._forget_old(now)
+        shortest = now + REMEMBERED_S
+        remembered[message] = until if until > shortest else shortest
+        if len(remembered) > MOST_REMEMBERED:
+            remembered.popitem(last=False)
 
     def knows(self, message: str, now: float) -> bool:
         """Whether a message was handled, as far as that is remembered."""
@@ -293,6 +297,8 @@ class Receipts:
                 self._replaced.discard(record.item_identifier)
 
     def _leave_line(self, record: Record) -> None:
+        if not self._lines:
+            return
         line = self._lines.get(record.order_key or "")
         if line is not None:
             line.pop(record.item_identifier, None)
