@@ -90,7 +90,7 @@ class Settled:
         if oldest is not None and remembered[oldest] <= now:
             self._forget_old(now)
         shortest = now + REMEMBERED_S
-        remembered[message] = until if until > shortest else shortest
+        remembered[message] = max(shortest, until)
         if len(remembered) > MOST_REMEMBERED:
             remembered.popitem(last=False)
 
@@ -208,9 +208,13 @@ class Receipts:
 
     def _all_fresh(self, records: Sequence[Record], now: float) -> bool:
         """Whether nothing speaks against any of them: the usual case, without a list for each part."""
+        receipts = self._receipts
+        fresh = now - self.visibility.window_s - LATE_S
         for record in records:
-            receipt = self._receipts[record.item_identifier]
-            if receipt.behind is not None or self._lapsed(receipt, now) or self._late(receipt, now):
+            receipt = receipts[record.item_identifier]
+            if receipt.behind is not None or receipt.doubtful or receipt.ended or receipt.until <= now:
+                return False
+            if receipt.since < fresh and self._late(receipt, now):
                 return False
         return True
 
@@ -243,11 +247,13 @@ class Receipts:
 
     def finished(self, records: Sequence[Record], now: float) -> None:
         """They were handled, or no filter wants them: the queue is to delete them."""
+        add = self._settled.add
         for record in records:
             receipt = self._receipts[record.item_identifier]
             receipt.stage = Stage.SETTLING
-            self._leave_line(receipt.record)
-            self._settled.add(record.item_identifier, now=now, until=receipt.until)
+            if self._lines:
+                self._leave_line(record)
+            add(record.item_identifier, now=now, until=receipt.until)
 
     def lighten(self, records: Sequence[Record]) -> Sequence[Record]:
         """The same messages without their bodies, for as long as their deletes are tried again."""
@@ -290,15 +296,15 @@ class Receipts:
 
     def forget(self, records: Sequence[Record]) -> None:
         """They are deleted, given back, or left to their visibility timeout."""
+        lines, replaced, pop = self._lines, self._replaced, self._receipts.pop
         for record in records:
-            self._leave_line(record)
-            self._receipts.pop(record.item_identifier, None)
-            if self._replaced:
-                self._replaced.discard(record.item_identifier)
+            if lines:
+                self._leave_line(record)
+            pop(record.item_identifier, None)
+            if replaced:
+                replaced.discard(record.item_identifier)
 
     def _leave_line(self, record: Record) -> None:
-        if not self._lines:
-            return
         line = self._lines.get(record.order_key or "")
         if line is not None:
             line.pop(record.item_identifier, None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import lru_cache
 
 import aiohttp
 import orjson
@@ -49,6 +50,7 @@ _BEFORE_SENDING = (
 )
 
 
+@lru_cache(maxsize=1024)
 def address_of(function: LambdaFunction, arn: str) -> tuple[str, str]:
     """What Lambda is to be asked for, and in which region.
 

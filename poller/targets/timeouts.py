@@ -45,7 +45,7 @@ class FunctionTimeouts:
             return function.timeout
         address = address_of(function, arn)
         told = self._told.setdefault(address, _Told())
-        if told.timeout_s is None:
+        if told.timeout_s is None and self._due(told):  # every invocation comes here: no lock without need
             async with told.asking:
                 if told.timeout_s is None and self._due(told):
                     await self._ask(address, told)
