@@ -31,7 +31,7 @@ from poller.errors import (
     SourceTooLarge,
     SourceUnavailable,
 )
-from poller.hot_path.connections import AnswerTooLarge
+from poller.hot_path.exchange_errors import AnswerTooLarge
 from poller.hot_path.route import HotPath, Route
 from poller.keepalive import kept_alive_socket
 from poller.settings import requests_ca_bundle

@@ -42,6 +42,8 @@ class Batch(Struct, frozen=True, kw_only=True):
     """Times the event reached the function."""
     refusals: int = 0
     """Deliveries in a row that failed before the function could run."""
+    cut_offs: int = 0
+    """Deliveries in a row that were cut off before any byte of an answer."""
     window: TimeWindow | None = None
     """The tumbling window of its records. Without records it is the window's final invocation."""
     members: bytes = b""

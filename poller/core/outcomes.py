@@ -9,6 +9,8 @@ class Succeeded(Struct, frozen=True, kw_only=True):
     payload: bytes
     status_code: int = 200
     executed_version: str = "$LATEST"
+    broken: str = ""
+    """What is wrong with the answer, whose payload is not known then; its status is."""
 
 
 class FunctionError(Struct, frozen=True, kw_only=True):
@@ -44,13 +46,19 @@ class LostReply(Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class CutOff(Struct, frozen=True, kw_only=True):
+    """The connection ended before any byte of an answer: most likely the function never had the event."""
+
+    reason: str
+
+
 class TooLarge(Struct, frozen=True, kw_only=True):
-    """The event exceeds the payload quota; it can never be invoked as it is."""
+    """The event exceeds the payload quota, or what the function takes; it can never be invoked as it is."""
 
     size: int
 
 
-Outcome = Succeeded | FunctionError | Throttled | Unreachable | LostReply | TooLarge
+Outcome = Succeeded | FunctionError | Throttled | Unreachable | LostReply | CutOff | TooLarge
 
 
 def outcome_name(outcome: Outcome) -> str:
@@ -68,5 +76,7 @@ def outcome_name(outcome: Outcome) -> str:
             return "unreachable"
         case LostReply():
             return "lost_reply"
+        case CutOff():
+            return "cut_off"
         case TooLarge():
             return "too_large"

@@ -7,6 +7,7 @@ succeeds or is discarded.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Protocol
 
 from msgspec import Struct, structs
@@ -15,6 +16,7 @@ from poller.core.backoff import Backoff
 from poller.core.batching import Batch, Trigger, batch_id
 from poller.core.discards import Condition, Discard, ResponseContext, response_context
 from poller.core.outcomes import (
+    CutOff,
     FunctionError,
     LostReply,
     Outcome,
@@ -76,6 +78,8 @@ class RetryPolicy(Protocol):
         ...
 
 
+# So many in a row count as one failed delivery: an application that dies of a batch must not get it for ever.
+CUT_OFFS = 3
 FUNCTION_CALL_FAILED = "PROBLEM: Function call failed"
 
 
@@ -99,7 +103,9 @@ class QueueRetry:
         match outcome:
             case Succeeded():
                 return self._read(batch, outcome)
-            case FunctionError() | LostReply() | TooLarge():
+            case CutOff() if batch.cut_offs + 1 < CUT_OFFS:
+                return _cut_off(batch, outcome)
+            case FunctionError() | LostReply() | CutOff() | TooLarge():
                 return Verdict(left=batch.records, failed=len(batch.records), problem=describe(outcome))
             case Throttled() | Unreachable():
                 return _refused(batch, outcome, self.refusal_backoff)
@@ -108,7 +114,7 @@ class QueueRetry:
         if not self.report_batch_item_failures:
             return Verdict(done=batch.records)
         try:
-            failed = failed_items(outcome.payload, {r.item_identifier for r in batch.records})
+            failed = _reported(batch, outcome)
         except InvalidResponse as error:
             return Verdict(left=batch.records, failed=len(batch.records), problem=f"PROBLEM: {error}")
         done = tuple(r for r in batch.records if r.item_identifier not in failed)
@@ -155,12 +161,14 @@ class StreamRetry:
                 return _refused(batch, outcome, self.refusal_backoff)
             case Succeeded():
                 return self._read(batch, outcome)
-            case FunctionError() | LostReply() | TooLarge():
+            case CutOff() if batch.cut_offs + 1 < CUT_OFFS:
+                return _cut_off(batch, outcome)
+            case FunctionError() | LostReply() | CutOff() | TooLarge():
                 return self._failed(batch, outcome, problem=describe(outcome))
 
     def _read(self, batch: Batch, outcome: Succeeded) -> Verdict:
         try:
-            state = None if batch.window is None else returned_state(outcome.payload)
+            state = None if batch.window is None else returned_state(_payload(outcome))
             failed = self._reported(batch, outcome)
         except InvalidResponse as error:
             return self._failed(batch, outcome, problem=f"PROBLEM: {error}")
@@ -182,14 +190,14 @@ class StreamRetry:
     def _reported(self, batch: Batch, outcome: Succeeded) -> frozenset[str]:
         if not self.report_batch_item_failures:
             return frozenset()
-        return failed_items(outcome.payload, {r.item_identifier for r in batch.records})
+        return _reported(batch, outcome)
 
     def _failed(
         self, batch: Batch, outcome: Outcome, *, problem: str | None, failed: int | None = None
     ) -> Verdict:
         failed = len(batch.records) if failed is None else failed
         if len(batch.records) > 1 and self._splits(batch, outcome):
-            middle = len(batch.records) // 2
+            middle = _middle(batch.records) if isinstance(outcome, TooLarge) else len(batch.records) // 2
             halves = tuple(
                 self._part(batch, records, Trigger.BISECT)
                 for records in (batch.records[:middle], batch.records[middle:])
@@ -197,8 +205,12 @@ class StreamRetry:
             return Verdict(
                 retry=halves, delay_s=self.failure_backoff.delay(1), failed=failed, problem=problem
             )
-        tried = structs.replace(batch, tries=batch.tries + 1, invoke_count=batch.invoke_count + 1, refusals=0)
-        if 0 <= self.maximum_retry_attempts < tried.tries:
+        tried = structs.replace(
+            batch, tries=batch.tries + 1, invoke_count=batch.invoke_count + 1, refusals=0, cut_offs=0
+        )
+        # One record that is too large stays so, however often it is sent (faults 68).
+        hopeless = isinstance(outcome, TooLarge) and len(batch.records) == 1
+        if hopeless or 0 <= self.maximum_retry_attempts < tried.tries:
             discard = _discard(
                 batch,
                 batch.records,
@@ -212,11 +224,11 @@ class StreamRetry:
 
     def _splits(self, batch: Batch, outcome: Outcome) -> bool:
         match outcome:
-            case LostReply():
+            case LostReply() | CutOff():
                 return False
             case TooLarge():
-                # It was cut to fit; since then an earlier part of it made the window's state grow.
-                return batch.window is not None
+                # The function takes less than Lambda does, or an earlier part made the window's state grow.
+                return True
             case _:
                 return self.bisect
 
@@ -242,10 +254,33 @@ def describe(outcome: Outcome) -> str | None:
             return "PROBLEM: Function is throttled"
         case Unreachable():
             return f"PROBLEM: Function cannot be invoked: {outcome.reason}"
-        case LostReply():
+        case LostReply() | CutOff():
             return f"PROBLEM: No answer from the function: {outcome.reason}"
         case TooLarge():
             return f"PROBLEM: Event of {outcome.size} bytes exceeds the payload limit"
+
+
+def _payload(outcome: Succeeded) -> bytes:
+    """What the function returned; raises InvalidResponse where that did not come whole."""
+    if outcome.broken:
+        raise InvalidResponse(outcome.broken)
+    return outcome.payload
+
+
+def _reported(batch: Batch, outcome: Succeeded) -> frozenset[str]:
+    return failed_items(_payload(outcome), {r.item_identifier for r in batch.records})
+
+
+def _cut_off(batch: Batch, outcome: CutOff) -> Verdict:
+    """Run it again at once, as the same invocation."""
+    again = structs.replace(batch, cut_offs=batch.cut_offs + 1)
+    return Verdict(retry=(again,), problem=describe(outcome))
+
+
+def _middle(records: Sequence[Record]) -> int:
+    """Where two parts are the closest in bytes; each has a record at least."""
+    sizes = list(accumulate(record.size for record in records))
+    return min(range(1, len(records)), key=lambda cut: abs(sizes[-1] - 2 * sizes[cut - 1]))
 
 
 def _refused(batch: Batch, outcome: Throttled | Unreachable, backoff: Backoff) -> Verdict:

@@ -17,7 +17,8 @@ from botocore.httpsession import get_cert_path
 from botocore.parsers import create_parser
 from botocore.utils import get_environ_proxies
 
-from poller.hot_path.connections import Answer, Connections
+from poller.hot_path.connection import Answer
+from poller.hot_path.connections import Connections
 from poller.hot_path.signature import Outline, Signer, digest_of
 
 # The digest of an event of 6 MB takes five milliseconds, which a thread spends without keeping the loop.
@@ -157,7 +158,7 @@ class HotPath:
         base = f"{parts.scheme}://{parts.netloc}"
         if base not in self._pools:
             tls = await self._tls_context() if parts.scheme == "https" else None
-            self._pools[base] = Connections(base, tls=tls, connect_timeout_s=self._connect_timeout_s)
+            self._pools[base] = Connections.to(base, tls=tls, connect_timeout_s=self._connect_timeout_s)
         return self._pools[base]
 
     async def _tls_context(self) -> ssl.SSLContext:

@@ -30,7 +30,7 @@ from poller.core.outcomes import (
     TooLarge,
     Unreachable,
 )
-from poller.hot_path.connections import Answer
+from poller.hot_path.connection import Answer
 from poller.hot_path.route import Route
 from poller.interfaces import Invocation
 

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from poller.hot_path.connections import Answer, Connections
+from poller.hot_path.connection import Answer
+from poller.hot_path.connections import Connections
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
@@ -90,7 +91,7 @@ def saying(*chunks: bytes, close: bool = False) -> Speak:
 @asynccontextmanager
 async def pool(talk: Talk) -> AsyncIterator[Connections]:
     """Connections to a server."""
-    connections = Connections(talk.url, tls=None, connect_timeout_s=20.0)
+    connections = Connections.to(talk.url, tls=None, connect_timeout_s=20.0)
     try:
         yield connections
     finally:

@@ -170,7 +170,7 @@ async def test_an_answer_that_does_not_begin_is_waited_for_so_long() -> None:
 
 async def test_an_answer_that_only_drips_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole has a limit, not only each piece (faults 67)."""
-    monkeypatch.setattr("poller.hot_path.connections.BODY_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("poller.hot_path.connection.BODY_TIMEOUT_S", 0.2)
     drops = saying(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", *[b"x"] * 100_000)
     async with talking(drops) as talk, pool(talk) as connections:
         with pytest.raises(ReadTimeoutError):
@@ -201,7 +201,7 @@ async def test_nobody_there_is_told_from_no_answer() -> None:
     """Nothing was sent, so nothing was done."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    connections = Connections(f"http://127.0.0.1:{port}", tls=None, connect_timeout_s=1.0)
+    connections = Connections.to(f"http://127.0.0.1:{port}", tls=None, connect_timeout_s=1.0)
 
     with pytest.raises(EndpointConnectionError):
         await ask(connections)
@@ -219,7 +219,7 @@ async def test_a_handshake_that_does_not_end_is_waited_for_so_long() -> None:
     server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     tls = ssl.create_default_context()
-    connections = Connections(f"https://127.0.0.1:{port}", tls=tls, connect_timeout_s=0.1)
+    connections = Connections.to(f"https://127.0.0.1:{port}", tls=tls, connect_timeout_s=0.1)
 
     with pytest.raises(ConnectTimeoutError):
         await ask(connections)
