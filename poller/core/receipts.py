@@ -91,6 +91,7 @@ class Settled:
             self._forget_old(now)
         shortest = now + REMEMBERED_S
         remembered[message] = max(shortest, until)
+        remembered.move_to_end(message)
         if len(remembered) > MOST_REMEMBERED:
             remembered.popitem(last=False)
 

@@ -153,6 +153,18 @@ def test_handled_messages_are_remembered_for_a_minute_at_least_and_a_hundred_tho
     assert not settled.knows("a", 2)
 
 
+def test_a_message_that_was_handled_again_is_remembered_anew() -> None:
+    """It is no longer the first to be forgotten."""
+    settled = Settled()
+    for message in ("a", "b", "a"):
+        settled.add(message, now=0, until=500)
+    for number in range(MOST_REMEMBERED - 1):
+        settled.add(str(number), now=0, until=500)
+
+    assert settled.knows("a", 100)
+    assert not settled.knows("b", 100)
+
+
 def test_what_is_no_longer_remembered_leaves_no_memory() -> None:
     """Each addition drops what is over."""
     settled = Settled()
