@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import anyio
 from anyio.abc import TaskGroup
 
+from poller.core.queue_flow import REQUEST_MESSAGES
 from poller.core.receipts import Receipts
 from poller.core.records import Record
 from poller.core.recovery import Patience, react
@@ -16,7 +17,6 @@ from poller.surroundings import Surroundings
 from poller.telemetry import Meter, Operation
 
 REQUESTS = 8  # under way at once
-ENTRIES = 10  # of one request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Deleter:
     async def _work(self) -> None:
         try:
             while self._waiting:
-                chunk = [self._waiting.popleft() for _ in range(min(ENTRIES, len(self._waiting)))]
+                chunk = [self._waiting.popleft() for _ in range(min(REQUEST_MESSAGES, len(self._waiting)))]
                 await self._delete(chunk)
         finally:
             self._requests -= 1

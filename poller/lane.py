@@ -44,7 +44,6 @@ class Lane:
         self._batcher = batcher
         self._parts = parts
         self._offered = parts.surroundings.drain.signal()
-        self._busy = False
         self._closing = False
         self._halted = False
         self._interrupted: list[Record] = []
@@ -53,11 +52,6 @@ class Lane:
     def room(self) -> int:
         """How many more records it wants now."""
         return self._batcher.room
-
-    @property
-    def busy(self) -> bool:
-        """Whether it has a batch in hand."""
-        return self._busy
 
     @property
     def window_left_s(self) -> float | None:
@@ -105,14 +99,12 @@ class Lane:
                 await self._offered.wait(self.window_left_s)
 
     async def _deliver_to_the_end(self, batch: Batch) -> None:
-        self._busy = True
         work = deque((batch,))
         while work and not self._stopping:
             delay_s = await self._deliver(work)
             if work:
                 await self._rest(delay_s)
         self._interrupted += [record for part in work for record in part.records]
-        self._busy = False
         self._batcher.restart_window(self._monotonic())
         self._parts.changed.set()
 

@@ -96,11 +96,6 @@ class Poller:
         )
         return [Lane(self._windows.batcher(rules.batch_limits), lane_parts) for _ in range(rules.lanes)]
 
-    @property
-    def busy(self) -> bool:
-        """Whether a batch is in hand."""
-        return any(lane.busy for lane in self._lanes)
-
     def retire(self) -> None:
         """Read no more, deliver what is there, then end."""
         self._retired = True

@@ -158,7 +158,6 @@ class QueuePool:
                 reader=reader,
                 receipts=self._receipts,
                 deleter=deleter,
-                queue=parts.queue,
                 surroundings=parts.surroundings,
                 meter=parts.meter,
             )

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import anyio
 
 from poller.core.batching import Batch
+from poller.core.queue_flow import REQUEST_MESSAGES
 from poller.core.receipts import Check, Receipts
 from poller.core.records import Page, Record, total_size
 from poller.core.retrying import reduced
 from poller.core.visibility import LATE_S
-from poller.deleter import ENTRIES, Deleter
+from poller.deleter import Deleter
 from poller.errors import SourceDenied, SourceError
 from poller.interfaces import NotStarted, QueueReader
-from poller.shared_queues import SharedQueue
 from poller.surroundings import Surroundings
 from poller.telemetry import Meter, Operation
 
@@ -31,7 +31,6 @@ class KeeperParts:
     reader: QueueReader
     receipts: Receipts
     deleter: Deleter
-    queue: SharedQueue
     surroundings: Surroundings
     meter: Meter
 
@@ -225,4 +224,4 @@ class ReceiptKeeper:
 
 
 def _chunks(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-    return (records[first : first + ENTRIES] for first in range(0, len(records), ENTRIES))
+    return (records[first : first + REQUEST_MESSAGES] for first in range(0, len(records), REQUEST_MESSAGES))

@@ -11,6 +11,7 @@ from poller.core.batching import BatchLimits
 from poller.core.filtering import record_filter
 from poller.core.listing import ListingPace
 from poller.core.pacing import Pace
+from poller.core.queue_flow import REQUEST_MESSAGES
 from poller.core.records import Position, Record
 from poller.core.recovery import Patience
 from poller.core.retrying import QueueRetry, StreamRetry
@@ -106,8 +107,7 @@ class Rules:
     """Whether a record matches the mapping's filters; None without filters."""
 
 
-# Most records per read: ReceiveMessage 10; GetRecords 10,000 (Kinesis) and 1,000 (DynamoDB Streams).
-_RECEIVE_LIMIT = 10
+# Most records per read: GetRecords 10,000 (Kinesis) and 1,000 (DynamoDB Streams).
 _PAGE_LIMITS = {SourceKind.KINESIS: 10_000, SourceKind.DYNAMODB: 1_000}
 # Largest page: 10 MiB and 1 MB, a third more as base64.
 _PAGE_BYTES = {SourceKind.KINESIS: 14 * 1024 * 1024, SourceKind.DYNAMODB: 1_400_000}
@@ -120,7 +120,7 @@ _PUSHED = Pace(busy_s=0.0, idle_s=0.2)
 def queue_rules_for(mapping: EventSourceMapping, tempo: Tempo) -> QueueRules:
     """Derive how a queue is polled from its mapping."""
     return QueueRules(
-        page_limit=_RECEIVE_LIMIT,
+        page_limit=REQUEST_MESSAGES,
         long_poll_s=tempo.long_poll_s,
         pace=tempo.queue,
         patience=tempo.patience,

@@ -4,6 +4,7 @@ A slot of the function is taken when an invocation starts, never by a poll. A pl
 brings, until all of that has been delivered.
 """
 
+REQUEST_MESSAGES = 10  # of one ReceiveMessage, DeleteMessageBatch or ChangeMessageVisibilityBatch
 MAX_IN_FLIGHT = 10_000  # messages of one mapping that are received and not settled
 
 

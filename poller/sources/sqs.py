@@ -11,6 +11,7 @@ from mappings.arns import EventSource
 from poller.aws import DENIED_CODES, NO_ACCOUNT, Aws, source_errors
 from poller.calls import Call
 from poller.core.payload import decode_json, encode_json
+from poller.core.queue_flow import REQUEST_MESSAGES
 from poller.core.records import Page, Position, Record, Shard, Topology
 from poller.core.visibility import Visibility, hidden_since
 from poller.errors import SourceDenied, SourceUnsuitable
@@ -27,7 +28,6 @@ from poller.sources.wire import (
     required_text,
 )
 
-BATCH_ENTRIES = 10  # per ReceiveMessage, DeleteMessageBatch and ChangeMessageVisibilityBatch
 # A long poll is answered within its wait; the rest is for the network (faults 12).
 LONG_POLL_MARGIN_S = 10.0
 
@@ -117,7 +117,7 @@ class SqsSource:
         asked = self.visibility.asked_s
         request: dict[str, Any] = {
             "QueueUrl": self.url,
-            "MaxNumberOfMessages": min(limit, BATCH_ENTRIES),
+            "MaxNumberOfMessages": min(limit, REQUEST_MESSAGES),
             "WaitTimeSeconds": math.ceil(wait_s),
             # Two names of one member: servers that stand in for AWS may know only the older one.
             "AttributeNames": ["All"],
@@ -206,7 +206,7 @@ def _unsettled(records: Sequence[Record], answer: Settled) -> Unsettled:
     return Unsettled(again=again, lost=lost, reason=reason)
 
 
-@lru_cache(maxsize=BATCH_ENTRIES)
+@lru_cache(maxsize=REQUEST_MESSAGES)
 def _identifiers(count: int) -> frozenset[str]:
     return frozenset(str(number) for number in range(count))
 

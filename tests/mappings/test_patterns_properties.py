@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mappings.patterns import InvalidPattern, Pattern
+from tests.mappings.event_paths import paths_of
 from tests.mappings.naive_patterns import naive_matches
 
 NAMES = st.sampled_from("abc")
@@ -44,23 +44,12 @@ def questions(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
     """Draw an event, and a pattern that mostly names fields of it; both may join names by dots."""
     event = draw(EVENTS)
     names = st.lists(NAMES, min_size=1, max_size=3)
-    known = sorted({path for path in _paths(event, ()) if path})
+    known = sorted({path for path in paths_of(event, ()) if path})
     paths = st.sampled_from(known) | names.map(tuple) if known else names.map(tuple)
     pattern = draw(_patterns(paths))
     if draw(st.booleans()):
         pattern["$or"] = [draw(_patterns(paths)), draw(_patterns(paths))]
     return pattern, _join(draw, event)
-
-
-def _paths(node: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    if isinstance(node, dict):
-        for name, below in node.items():
-            yield from _paths(below, (*path, name))
-    elif isinstance(node, list):
-        for element in node:
-            yield from _paths(element, path)
-    else:
-        yield path
 
 
 @st.composite

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tests.mappings.event_paths import paths_of
+
 EVENTS_OF_A_PATTERN = 10
 
 STRINGS = [
@@ -102,7 +104,7 @@ def _value(draw: random.Random, depth: int) -> Any:
 
 
 def _pattern(draw: random.Random, events: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    known = [path for event in events for path in _paths(event, ())] or [("a",)]
+    known = [path for event in events for path in paths_of(event, ())] or [("a",)]
     pattern: dict[str, Any] = {}
     for _ in range(draw.randint(1, 2)):
         at: Any = pattern
@@ -116,17 +118,6 @@ def _pattern(draw: random.Random, events: Sequence[dict[str, Any]]) -> dict[str,
     if draw.random() < 0.2:
         pattern["$or"] = [{draw.choice("abc"): _leaf(draw)} for _ in range(draw.randint(2, 3))]
     return pattern
-
-
-def _paths(node: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    if isinstance(node, dict):
-        for name, below in node.items():
-            yield from _paths(below, (*path, name))
-    elif isinstance(node, list):
-        for element in node:
-            yield from _paths(element, path)
-    else:
-        yield path
 
 
 def _leaf(draw: random.Random) -> list[Any]:
